@@ -105,7 +105,7 @@
 //	codec.go         the stored forms of nodes and events, codec_state.go that of the state;
 //	                 decoder.go reads fields
 //	load.go          Loader: a Store from a checkpoint; load_keys.go: the keys that v2 does not see;
-//	                 load_share.go: files that events and the tree share
+//	                 load_share.go: files that events and the tree share, which load_files.go finds
 //	import.go        loading the content of another program's v2 store; import_keys.go: that of a
 //	                 v3 store, and import_history.go its history; export.go: the reverse
 //	hash.go          hashes of a view, to compare members; hash_bounds.go divides it into ranges

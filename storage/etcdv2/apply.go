@@ -70,7 +70,7 @@ func (a *applier) execute(r *request) error {
 		if compares {
 			s.compareAndDelete(r.path, r.prevValue, r.prevIndex)
 		} else {
-			s.delete(r.path, r.dir, r.recursive)
+			s.delete(r.path, r.removable())
 		}
 	case "SYNC":
 		s.expire(r.time)
@@ -100,4 +100,15 @@ func (a *applier) setVersion(version string) error {
 		return fmt.Errorf("the version of the cluster can't be set: %w", errStopsEtcd)
 	}
 	return nil
+}
+
+// removable returns what a DELETE may remove.
+func (r *request) removable() removable {
+	switch {
+	case r.recursive:
+		return wholeDir
+	case r.dir:
+		return emptyDir
+	}
+	return onlyFile
 }

@@ -56,9 +56,14 @@ func (w *exportWriter) history(v *tree.View) {
 // event writes an event of a key.
 func (w *exportWriter) event(e *tree.EventFields) {
 	w.text(`{"action":`, e.Action.String())
-	w.eventNode(`,"node":`, &e.Node, e.Time, e.Action.Removes())
+	if e.Action.Removes() {
+		w.beginNode(`,"node":`, &e.Node)
+		w.endNode(&e.Node)
+	} else {
+		w.eventNode(`,"node":`, &e.Node, e.Time)
+	}
 	if e.Prev != nil {
-		w.eventNode(`,"prevNode":`, e.Prev, e.Time, false)
+		w.eventNode(`,"prevNode":`, e.Prev, e.Time)
 	}
 	if e.Refresh {
 		w.raw(`,"refresh":true`)
@@ -66,23 +71,33 @@ func (w *exportWriter) event(e *tree.EventFields) {
 	w.raw("}")
 }
 
-// eventNode writes the node of an event, with the TTL that was left at a time. removed says that it shows no value.
-func (w *exportWriter) eventNode(before string, n *tree.NodeFields, at int64, removed bool) {
-	w.raw(before)
-	w.text(`{"key":`, keySpace+n.Path)
-	switch {
-	case n.Dir:
-		w.raw(`,"dir":true`)
-	case !removed:
+// eventNode writes a node of an event after a text, with its value and the TTL that was left at a time.
+func (w *exportWriter) eventNode(before string, n *tree.NodeFields, at int64) {
+	w.beginNode(before, n)
+	if !n.Dir {
 		w.text(`,"value":`, n.Value)
 	}
-	if n.Expires != 0 && !removed {
+	if n.Expires != 0 {
 		w.time(`,"expiration":`, n.Expires)
 		if ttl := tree.SecondsLeft(n.Expires, at); ttl != 0 {
 			w.raw(`,"ttl":`)
 			w.buf = strconv.AppendInt(w.buf, ttl, 10)
 		}
 	}
+	w.endNode(n)
+}
+
+// beginNode writes a text and the fields of a node before its value. The caller must call endNode.
+func (w *exportWriter) beginNode(before string, n *tree.NodeFields) {
+	w.raw(before)
+	w.text(`{"key":`, keySpace+n.Path)
+	if n.Dir {
+		w.raw(`,"dir":true`)
+	}
+}
+
+// endNode writes the fields of a node after its value and its TTL.
+func (w *exportWriter) endNode(n *tree.NodeFields) {
 	w.number(`,"modifiedIndex":`, n.Modified)
 	w.number(`,"createdIndex":`, n.Created)
 	w.raw("}")

@@ -70,7 +70,7 @@ func (a *applier) changeMembers(data []byte) error {
 	}
 	if kind == removeNode {
 		if _, ok := known[id]; ok {
-			a.store.delete(memberKey(id), true, true)
+			a.store.delete(memberKey(id), wholeDir)
 			a.store.create(change{path: removedMemberKey(id)})
 		}
 		return nil

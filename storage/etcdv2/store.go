@@ -110,7 +110,7 @@ func (s *store) put(at string, c change, action tree.Action) bool {
 	}
 	parent.children[name] = n
 	s.expiries.set(n, c.expires)
-	s.emit(action, c.refresh && replace, n.fields(), prev)
+	s.emit(tree.EventFields{Action: action, Refresh: c.refresh && replace, Node: n.fields(), Prev: prev})
 	return true
 }
 
@@ -133,7 +133,7 @@ func (s *store) update(c change) (ok bool) {
 	s.expiries.set(n, c.expires)
 	shown := n.fields() // the directory keeps its modifiedIndex
 	shown.Modified = s.index + 1
-	s.emit(tree.ActionUpdate, c.refresh, shown, &prev)
+	s.emit(tree.EventFields{Action: tree.ActionUpdate, Refresh: c.refresh, Node: shown, Prev: &prev})
 	return true
 }
 
@@ -159,7 +159,7 @@ func (s *store) write(n *node, c change, action tree.Action) {
 	}
 	n.modified = s.index + 1
 	s.expiries.set(n, c.expires)
-	s.emit(action, c.refresh, n.fields(), &prev)
+	s.emit(tree.EventFields{Action: action, Refresh: c.refresh, Node: n.fields(), Prev: &prev})
 }
 
 // match returns the file at a clean path if it has the value and the index. An empty value and a zero index are not compared.
@@ -171,14 +171,23 @@ func (s *store) match(at, prevValue string, prevIndex uint64) *node {
 	return n
 }
 
-func (s *store) delete(p string, dir, recursive bool) (ok bool) {
+// removable says what a delete may remove beside a file.
+type removable int
+
+const (
+	onlyFile removable = iota
+	emptyDir
+	wholeDir
+)
+
+func (s *store) delete(p string, beside removable) (ok bool) {
 	defer countInto(&s.counters.Delete, &ok)
 	at := clean(p)
 	if isReadOnly(at) {
 		return false
 	}
 	n, _ := s.find(at)
-	if n == nil || n.isDir() && !recursive && (!dir || len(n.children) > 0) {
+	if n == nil || n.isDir() && (beside == onlyFile || beside == emptyDir && len(n.children) > 0) {
 		return false
 	}
 	s.remove(n, tree.ActionDelete)
@@ -207,20 +216,21 @@ func (s *store) expire(now int64) {
 func (s *store) remove(n *node, action tree.Action) {
 	prev := n.fields()
 	s.unlink(n)
-	s.emit(action, false, tree.NodeFields{Path: prev.Path, Dir: prev.Dir, Created: prev.Created, Modified: s.index + 1}, &prev)
+	shown := tree.NodeFields{Path: prev.Path, Dir: prev.Dir, Created: prev.Created, Modified: s.index + 1}
+	s.emit(tree.EventFields{Action: action, Node: shown, Prev: &prev})
 }
 
-// emit takes the next index and adds the event.
-func (s *store) emit(action tree.Action, refresh bool, n tree.NodeFields, prev *tree.NodeFields) {
+// emit takes the next index and adds the event, whose time it sets.
+func (s *store) emit(e tree.EventFields) {
 	s.index++
-	at := s.now
-	if at == 0 { // show no TTL
-		at = n.Expires
-		if prev != nil {
-			at = max(at, prev.Expires)
+	e.Time = s.now
+	if e.Time == 0 { // show no TTL
+		e.Time = e.Node.Expires
+		if e.Prev != nil {
+			e.Time = max(e.Time, e.Prev.Expires)
 		}
 	}
-	s.events.add(tree.EventFields{Action: action, Refresh: refresh, Time: at, Node: n, Prev: prev})
+	s.events.add(e)
 }
 
 // countInto counts the outcome of an operation.
