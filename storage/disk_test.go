@@ -137,8 +137,8 @@ func TestHistorySurvives(t *testing.T) {
 		t.Errorf("oldest event %d, want %d", got, want)
 	}
 	before, after := m.store.TakeDelta(), r.Store.TakeDelta()
-	if len(before.Events) != 0 || len(after.Events) != 0 || len(after.Changed) != 0 {
-		t.Errorf("a loaded tree has changes: %d events, %d paths", len(after.Events), len(after.Changed))
+	if before.Events.Len() != 0 || after.Events.Len() != 0 || len(after.Changed) != 0 {
+		t.Errorf("a loaded tree has changes: %d events, %d paths", after.Events.Len(), len(after.Changed))
 	}
 }
 

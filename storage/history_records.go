@@ -33,7 +33,7 @@ type historyReader struct {
 func readDelta(d *tree.Delta) *historyReader {
 	var buf, key []byte
 	pull, stop := iter.Pull(func(yield func(historyRecord) bool) {
-		for _, e := range d.Events {
+		for e := range d.Events.All() {
 			buf = tree.AppendEvent(buf[:0], e)
 			if !yield(historyRecord{key: historyKey(e.Index()), value: buf}) {
 				return

@@ -210,7 +210,7 @@ func BenchmarkDelta(b *testing.B) {
 		for _, path := range d.Changed {
 			out = AppendNode(out, d.View.Lookup(path))
 		}
-		for _, e := range d.Events {
+		for e := range d.Events.All() {
 			out = AppendEvent(out, e)
 		}
 	}

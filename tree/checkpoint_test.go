@@ -63,7 +63,7 @@ func (p *checkpoint) write(d *Delta) {
 			delete(p.keys, key)
 		}
 	}
-	for _, e := range d.Events {
+	for e := range d.Events.All() {
 		p.events[e.Index()] = AppendEvent(nil, e)
 		for n := range d.View.RemovedNodes(e) {
 			p.removed[string(n.AppendKey(nil))] = AppendNode(nil, n.Node)

@@ -22,7 +22,7 @@ type Delta struct {
 	// file must be removed.
 	ChangedKeys []string
 	// Events are the events since the last delta, the oldest first.
-	Events []*Event
+	Events EventList
 	// UsersBefore are the users of the last delta. It is nil if All is set. If it is not
 	// View.Users(), the records of View.Users().Difference(UsersBefore) must be written or
 	// removed, and View.Users().AppendHead must be written.
@@ -110,9 +110,7 @@ func (s *Store) TakeDelta() *Delta {
 		UsersBefore: s.dirty.users, OldestEvent: v.oldest,
 	}
 	d.ChangedLeases = s.dirty.leases
-	for i := s.history.next(max(s.dirty.lastEvent+1, v.oldest)); i <= v.index; i = s.history.next(i + 1) {
-		d.Events = append(d.Events, s.history.at(i))
-	}
+	d.Events, _ = s.history.list(max(s.dirty.lastEvent+1, v.oldest), v.index) // the history holds all events from oldest on
 	s.dirty = dirtyPaths{lastEvent: v.index, users: v.users}
 	return d
 }
@@ -138,8 +136,8 @@ func (s *Store) ReturnDelta(d *Delta) {
 	s.dirty.keys = append(s.dirty.keys, d.ChangedKeys...)
 	s.dirty.leases = append(s.dirty.leases, d.ChangedLeases...)
 	s.dirty.users = d.UsersBefore
-	if len(d.Events) > 0 {
-		s.dirty.lastEvent = min(s.dirty.lastEvent, d.Events[0].Index()-1)
+	if d.Events.Len() > 0 {
+		s.dirty.lastEvent = min(s.dirty.lastEvent, d.Events.At(0).Index()-1)
 	}
 }
 

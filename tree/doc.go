@@ -86,7 +86,8 @@
 //	view.go          View: reading
 //	event.go         Event
 //	history.go       the history: a ring of the last events; history_pages.go: pages of
-//	                 all events, for the v3 API
+//	                 all events, for the v3 API; history_sealed.go: old pages, in less memory
+//	event_list.go    EventList: a part of the history that does not change
 //	key_history.go   which events are kept: the switch to pages, compaction, their size;
 //	                 key_floor.go finds the first event that can be read, and
 //	                 key_compaction.go the revision for a compaction to a size

@@ -39,9 +39,7 @@ func (h *history) firstWithin(size int64) (index uint64) {
 	}
 	page, place := p.list[after-1], p.first+uint64(after-1)*pageEvents
 	for before, i := page.before, 0; i < pageEvents && before < excess; i++ {
-		if e := page.events[i].Load(); e != nil {
-			before += eventSize(e)
-		}
+		before += page.size(uint64(i))
 		place++
 	}
 	return max(h.start, h.indexAt(place))

@@ -33,7 +33,7 @@ func (s *Store) findRevision(revision uint64) (index uint64, err *Error) {
 		}
 		index = h.firstWithRevision(revision, first, v.index)
 		// The search takes a dropped event for one of a lower revision. So the event before the one that was found must still be there.
-		if before := h.previous(index - 1); before < first || h.at(before) != nil {
+		if before := h.previous(index - 1); before < first || h.nodeAt(before) != nil {
 			return index, nil
 		}
 		runtime.Gosched() // the next view shows what was dropped

@@ -11,7 +11,7 @@ import (
 // and the nodes that they have removed stay in memory.
 type KeyLog struct {
 	view   *View
-	events []*Event // those after the compact revision, without events that change no key
+	events EventList // those from the compact revision on
 	// compacted and floor are the results of CompactRevision and Floor.
 	compacted, floor uint64
 }
@@ -26,7 +26,7 @@ type KeyRecord struct {
 	Deleted bool
 }
 
-// KeyLog returns the log of the current view. It copies a pointer for each event that the history keeps. Any goroutine may call it.
+// KeyLog returns the log of the current view. Any goroutine may call it.
 func (s *Store) KeyLog() *KeyLog {
 	for {
 		if l := s.keyLog(s.View()); l != nil {
@@ -47,19 +47,16 @@ func (s *Store) keyLog(v *View) *KeyLog {
 	if l.compacted > 0 {
 		first = max(first, h.firstWithRevision(l.compacted, first, v.index))
 	}
-	l.events = make([]*Event, 0, v.index+1-first)
-	for i := first; i <= v.index; i = h.next(i + 1) {
-		e := h.at(i)
-		if e == nil {
-			return nil
-		}
-		if e.action != ActionAuth {
-			l.events = append(l.events, e)
-		}
+	var ok bool
+	if l.events, ok = h.list(first, v.index); !ok {
+		return nil
 	}
 	l.floor = v.Revision()
-	if len(l.events) > 0 {
-		l.floor = l.events[0].Revision() - 1
+	for e := range l.events.All() {
+		if e.action != ActionAuth {
+			l.floor = e.Revision() - 1
+			break
+		}
 	}
 	l.floor = max(l.floor, l.compacted)
 	return l
@@ -139,7 +136,7 @@ func (l *KeyLog) at(revision uint64) iter.Seq[*Node] {
 				return
 			}
 		}
-		for _, e := range l.after(revision) {
+		for e := range l.events.after(revision) {
 			if _, changesKey := e.key(); changesKey {
 				if prev := e.keyEvent().Prev; prev != nil && !yield(prev) {
 					return
@@ -155,18 +152,12 @@ func (l *KeyLog) at(revision uint64) iter.Seq[*Node] {
 	}
 }
 
-// after returns the events after a revision.
-func (l *KeyLog) after(revision uint64) []*Event {
-	first, _ := slices.BinarySearchFunc(l.events, revision+1, func(e *Event, r uint64) int { return cmp.Compare(e.Revision(), r) })
-	return l.events[first:]
-}
-
 // Changes visits the changes after the revision from and up to the revision to, in their order. from must not be below the floor. If the
 // floor is the compact revision, from may be the revision before it: the history keeps the changes of the compact revision, too.
 func (l *KeyLog) Changes(from, to uint64) iter.Seq[KeyRecord] {
 	return func(yield func(KeyRecord) bool) {
 		c := changeCounter{yield: yield}
-		for _, e := range l.after(from) {
+		for e := range l.events.after(from) {
 			if e.Revision() > to || !c.visit(e) {
 				return
 			}

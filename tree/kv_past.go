@@ -21,7 +21,7 @@ func (s *Store) keysAt(revision uint64) (KeyReader, *Error) {
 		return nil, compactedError(oldest)
 	}
 	base := *s.current()
-	return &past{revision: revision, base: &base, events: events}, nil
+	return &past{revision: revision, base: &base, events: EventList{rest: events}}, nil
 }
 
 // eventsAfter returns the events after a revision, the oldest first. If this revision is before the first command of the v3 API, it returns

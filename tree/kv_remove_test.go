@@ -129,7 +129,7 @@ func compareStores(t *rapid.T, stores [2]*Store) {
 		})
 		d := s.TakeDelta()
 		d.Sort()
-		text = fmt.Appendf(text, "delta %q %q %q, %d events\n", d.Removed, d.Changed, d.ChangedKeys, len(d.Events))
+		text = fmt.Appendf(text, "delta %q %q %q, %d events\n", d.Removed, d.Changed, d.ChangedKeys, d.Events.Len())
 		states[i].text = string(text)
 		if count := s.LeaseKeyCount(math.MaxInt64); count != 0 {
 			t.Fatalf("%d keys of a lease that does not exist", count)

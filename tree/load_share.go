@@ -8,8 +8,8 @@ func (h *history) sharePrev(e *Event) {
 	if e.prev == nil || e.prev.IsDir() || e.prev.ModifiedIndex() < h.start {
 		return
 	}
-	if writer := h.at(e.prev.ModifiedIndex()); writer != nil && sameFile(writer.node, e.prev) {
-		e.prev = writer.node
+	if written := h.nodeAt(e.prev.ModifiedIndex()); written != nil && sameFile(written, e.prev) {
+		e.prev = written
 	}
 }
 
@@ -23,8 +23,8 @@ func (s *Store) shareFiles() {
 		if n.ModifiedIndex() < s.history.start {
 			continue
 		}
-		if writer := s.history.at(n.ModifiedIndex()); writer != nil && sameFile(writer.node, n) {
-			writer.node = n
+		if written := s.history.nodeAt(n.ModifiedIndex()); written != nil && sameFile(written, n) {
+			s.history.replaceNode(n.ModifiedIndex(), n)
 		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 type past struct {
 	revision uint64
 	base     *View
-	events   []*Event // the events after revision that are in base
+	events   EventList // the events after revision that are in base
 
 	mu     sync.Mutex
 	undone *View    // base without the events that concern the keys in within; nil before the first read of a range
@@ -37,25 +37,16 @@ func (s *Store) At(revision uint64) (KeyReader, *Error) {
 
 // undo returns a reader of a revision before that of a view.
 func (s *Store) undo(v *View, revision uint64) (KeyReader, *Error) {
-	h := s.history
 	for {
 		first, err := s.findRevision(revision + 1)
 		if err != nil {
 			err.Revision-- // a read needs only the events after its revision
 			return nil, err
 		}
-		p := &past{revision: revision, base: v, events: make([]*Event, 0, v.index+1-first)}
-		i := h.next(first)
-		for ; i <= v.index; i = h.next(i + 1) {
-			e := h.at(i)
-			if e == nil {
-				break // dropped since findRevision; the next call returns an error
-			}
-			p.events = append(p.events, e)
+		if events, ok := s.history.list(first, v.index); ok {
+			return &past{revision: revision, base: v, events: events}, nil
 		}
-		if i > v.index {
-			return p, nil
-		}
+		// Events were dropped since findRevision. The next call returns an error.
 	}
 }
 
@@ -65,7 +56,7 @@ func (p *past) Key(key string) *Node {
 	if v := p.undoneFor(SingleKey(key)); v != nil {
 		return v.Key(key)
 	}
-	for _, e := range p.events {
+	for e := range p.events.All() {
 		if e.removesDir() {
 			if below(key, e.node.Path()) {
 				return removedKey(e.prev, key)
@@ -132,8 +123,8 @@ func (p *past) view(r KeyRange) *View {
 		return v
 	}
 	u := undoing(p.base)
-	for i := len(p.events) - 1; i >= 0; i-- {
-		u.undoEvent(p.events[i], r)
+	for i := p.events.Len() - 1; i >= 0; i-- {
+		u.undoEvent(p.events.At(i), r)
 	}
 	p.undone, p.within = &View{root: u.root, plain: u.plain, index: p.base.index, users: p.base.users}, r
 	return p.undone

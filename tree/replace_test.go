@@ -29,7 +29,7 @@ func TestReplace(t *testing.T) {
 		if a, b := stateBytes(ahead), stateBytes(s); !bytes.Equal(a, b) {
 			t.Errorf("\nahead  %q\nbehind %q", a, b)
 		}
-		if d := s.TakeDelta(); len(d.Removed)+len(d.Changed)+len(d.Events) != 0 {
+		if d := s.TakeDelta(); len(d.Removed)+len(d.Changed)+d.Events.Len() != 0 {
 			t.Errorf("the next delta holds %+v", d)
 		}
 	})

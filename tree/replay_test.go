@@ -193,7 +193,7 @@ func TestLoadWithAnotherHistorySize(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if d := loaded.TakeDelta(); len(d.Removed)+len(d.Changed)+len(d.Events) != 0 {
+			if d := loaded.TakeDelta(); len(d.Removed)+len(d.Changed)+d.Events.Len() != 0 {
 				t.Errorf("the next delta holds what is stored already: %+v", d)
 			}
 			if got := loaded.View().OldestEvent(); got != oldest {

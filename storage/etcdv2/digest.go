@@ -29,7 +29,7 @@ func digest(s *tree.Store, at position) (sum [sha256.Size]byte) {
 		d.node(&f)
 	}
 	next := v.OldestEvent()
-	for _, e := range delta.Events {
+	for e := range delta.Events.All() {
 		if e.Action() == tree.ActionAuth {
 			continue
 		}

@@ -18,18 +18,22 @@ const (
 func (w *exportWriter) history(v *tree.View) {
 	events := w.export.Store.TakeAll().Events
 	oldest := v.OldestEvent()
-	room := max(etcdHistory, min(v.Index()+1-oldest, uint64(len(events))+maxSkipped))
+	room := max(etcdHistory, min(v.Index()+1-oldest, uint64(events.Len())+maxSkipped))
 	if oldest == 2 {
 		oldest = 1 // in etcd the first event is always one of the members
 	}
 	oldest = max(oldest, v.Index()+1-min(room, v.Index()))
+	next := 0
 	for index := oldest; index <= v.Index(); index++ {
-		for len(events) > 0 && events[0].Index() < index {
-			events = events[1:]
+		var event *tree.Event // the first one that is not before the index
+		for ; next < events.Len(); next++ {
+			if event = events.At(next); event.Index() >= index {
+				break
+			}
 		}
 		w.comma()
-		if len(events) > 0 && events[0].Index() == index && events[0].Action() != tree.ActionAuth {
-			f := events[0].Fields()
+		if event != nil && event.Index() == index && event.Action() != tree.ActionAuth {
+			f := event.Fields()
 			w.event(&f)
 			w.report.addEvent(index)
 			continue

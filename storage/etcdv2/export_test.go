@@ -143,7 +143,7 @@ func compareStores(t *testing.T, a, b *tree.Store) {
 		for n := range d.View.Walk() {
 			all = append(all, fmt.Sprintf("%+v", n.Fields()))
 		}
-		for _, e := range d.Events {
+		for e := range d.Events.All() {
 			all = append(all, fmt.Sprintf("%+v", e.Fields())+" "+string(e.AppendJSON(nil)))
 		}
 		return all

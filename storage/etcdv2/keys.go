@@ -137,7 +137,7 @@ func keysDigest(s *tree.Store, v2 [sha256.Size]byte) (sum [sha256.Size]byte) {
 		d.bytes([]byte(n.Path()))
 		d.bytes([]byte(n.Value()))
 	}
-	for _, e := range delta.Events {
+	for e := range delta.Events.All() {
 		d.bytes(tree.AppendEvent(nil, e))
 	}
 	d.hash.Sum(sum[:0])
