@@ -116,17 +116,16 @@ func (s *Store) createInOrder(c *Command) (*Event, *Error) {
 
 // newNode returns the node that a set or a create stores.
 func (s *Store) newNode(c *Command, path, value string) *Node {
-	var n *Node
-	if c.Dir {
-		// A copy of the path: it shares memory with the value of the command, which a
-		// directory must not keep alive.
-		n = newDir(strings.Clone(path), newDirectory(path, s.epoch))
-		n.setExpires(c.Expires)
-		s.markChanged(n)
-	} else {
-		n = newFile(path, value, c.Expires, 0)
+	numbers := s.newNumbers(s.index + 1)
+	if !c.Dir {
+		return newNumberedFile(path, value, c.Expires, 0, numbers)
 	}
-	n.setNumbers(s.newNumbers(s.index + 1))
+	// A copy of the path: it shares memory with the value of the command, which a
+	// directory must not keep alive.
+	n := newDir(strings.Clone(path), newDirectory(path, s.epoch))
+	n.setExpires(c.Expires)
+	n.setNumbers(numbers)
+	s.markChanged(n)
 	return n
 }
 

@@ -110,20 +110,18 @@ func parseNode[T string | []byte](path T, data []byte) (n storedNode, err error)
 
 // node returns the node at a path. It shares no memory with path and value.
 func (s *storedNode) node(path string) *Node {
-	var n *Node
 	switch {
 	case s.isDir:
-		n = newDir(strings.Clone(path), newDirectory(path, 0))
+		n := newDir(strings.Clone(path), newDirectory(path, 0))
 		n.setExpires(s.expires)
 		n.setImplied(s.implied)
+		n.setNumbers(s.numbers)
+		return n
 	case isSmall(path, len(s.value), s.expires, s.lease):
-		n = newSmallFile(path, s.value, s.expires, s.lease)
-	default:
-		text := path + string(s.value)
-		n = newFile(text[:len(path)], text[len(path):], s.expires, s.lease)
+		return newSmallNumberedFile(path, s.value, s.expires, s.lease, s.numbers)
 	}
-	n.setNumbers(s.numbers)
-	return n
+	text := path + string(s.value)
+	return newNumberedFile(text[:len(path)], text[len(path):], s.expires, s.lease, s.numbers)
 }
 
 // decodeNode decodes what AppendNode appended. The node shares no memory with path and data.

@@ -90,13 +90,11 @@ func (f *NodeFields) node(children *directory) *Node {
 
 // nodeWith is node with other numbers.
 func (f *NodeFields) nodeWith(children *directory, c numbers) *Node {
-	var n *Node
-	if f.Dir {
-		n = newDir(strings.Clone(f.Path), children)
-		n.setExpires(f.Expires)
-	} else {
-		n = newFile(f.Path, f.Value, f.Expires, 0)
+	if !f.Dir {
+		return newNumberedFile(f.Path, f.Value, f.Expires, 0, c)
 	}
+	n := newDir(strings.Clone(f.Path), children)
+	n.setExpires(f.Expires)
 	n.setNumbers(c)
 	return n
 }

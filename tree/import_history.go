@@ -175,8 +175,7 @@ func (k *KeyImporter) detachLost() int {
 	})
 	for _, key := range lost {
 		old, _ := s.findKey(key)
-		n := importedFile(key, old.Value(), 0)
-		n.setNumbers(numbers{
+		n := importedFile(key, old.Value(), 0, numbers{
 			created: old.CreatedIndex(), modified: old.ModifiedIndex(), createRevision: old.CreateRevision(), modRevision: old.ModRevision(),
 			version: old.Version(), sub: old.Sub(),
 		})

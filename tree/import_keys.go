@@ -168,21 +168,20 @@ func (k *KeyImporter) addBase(f *KeyFields) {
 
 // put stores the file of a change, and returns it with the one that it replaces. c has the indexes.
 func (k *KeyImporter) put(f *KeyFields, c numbers) (n, prev *Node) {
-	n = importedFile(f.Key, f.Value, f.Lease)
 	c.createRevision, c.modRevision, c.version, c.sub = f.CreateRevision, f.ModRevision, f.Version, f.Sub
-	n.setNumbers(c)
+	n = importedFile(f.Key, f.Value, f.Lease, c)
 	prev = k.store.putKey(n)
 	k.store.moveLease(prev, n)
 	return n, prev
 }
 
 // importedFile returns a file that shares no memory with the texts.
-func importedFile(key, value string, lease int64) *Node {
+func importedFile(key, value string, lease int64, c numbers) *Node {
 	if !isSmall(key, len(value), 0, lease) {
 		text := key + value
 		key, value = text[:len(key)], text[len(key):]
 	}
-	return newFile(key, value, 0, lease)
+	return newNumberedFile(key, value, 0, lease, c)
 }
 
 // flush publishes the changes since the last call if there are at least as many as least says.

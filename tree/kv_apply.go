@@ -68,17 +68,14 @@ func (s *Store) putValue(o *KVOp) (*Event, *Error) {
 	if o.IgnoreLease {
 		lease, expires = prev.Lease(), prev.Expires()
 	}
-	n := newFile(key, value, expires, lease)
-	e := &Event{action: ActionSet, v3Only: v3Only, node: n, prev: prev}
-	if prev == nil {
-		n.setNumbers(s.newNumbers(s.index + 1))
-	} else {
-		e.action = ActionUpdate
-		n.setNumbers(s.nextNumbers(prev))
+	action, c := ActionSet, s.newNumbers(s.index+1)
+	if prev != nil {
+		action, c = ActionUpdate, s.nextNumbers(prev)
 	}
+	n := newNumberedFile(key, value, expires, lease, c)
 	s.putKey(n)
 	s.moveLease(prev, n)
-	return s.emit(e, nil), nil
+	return s.emit(&Event{action: action, v3Only: v3Only, node: n, prev: prev}, nil), nil
 }
 
 // findKey returns the file of a key, or nil if there is none. v3Only reports whether v2 does not show the file: because it is a plain key,

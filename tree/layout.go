@@ -9,9 +9,10 @@ import (
 // collector visits every live object and follows its pointers. So a small file is one
 // object without a pointer: the memory behind its Node holds the path, the value, and the
 // extension if there is one. In large files and directories, the memory behind the Node holds
-// pointers. Only this file depends on the layout. All other code calls the methods of *Node.
+// pointers. Only this file and layout_unchanged.go depend on the layout. All other code calls the methods of *Node.
 //
-// A Node is four words. Each holds a number of indexBits in its high bits, and smaller fields in the lower 18 bits:
+// A node begins with four words, unless it is an unchangedFile: that has only the first word. Each word holds a number of indexBits in
+// its high bits, and smaller fields in the lower 18 bits:
 //
 //	word 0  createdIndex     kind of the extension (2 bits), length of the path (8), length of the text (8)
 //	word 1  modifiedIndex    sub (12), verbatim (1), one free bit, bits 36 to 39 of the version
@@ -60,18 +61,25 @@ const (
 	noExtension    = 0
 	expiresOfFile  = 1 // see Node.Expires
 	leaseOfFile    = 2 // see Node.Lease
+	unchangedKind  = 3 // the file is an unchangedFile, and has no extension
 	extensionBytes = 8
 )
 
-// smallFile is a Node with space for the text behind it: the path, followed by the value. An extension follows the text.
+// fourWords is the beginning of all nodes but an unchangedFile.
+type fourWords struct {
+	Node
+	_ [3]uint64
+}
+
+// smallFile is a file with space for the text behind it: the path, followed by the value. An extension follows the text.
 // With each size of the space, the object fills a size class of the allocator.
 type smallFile[S textSpace] struct {
-	Node
+	fourWords
 	_ S
 }
 
 type textSpace interface {
-	[16]byte | [32]byte | [48]byte | [64]byte | [80]byte | [96]byte | [128]byte | [smallText]byte
+	[16]byte | [32]byte | [48]byte | [64]byte | [80]byte | [96]byte | [112]byte | [128]byte | [144]byte | [smallText]byte
 }
 
 // smallText is the largest total size of path, value and extension of a small file, in bytes.
@@ -79,7 +87,7 @@ const smallText = 160
 
 // pathNode is the common part of largeFile and dirNode.
 type pathNode struct {
-	Node
+	fourWords
 	path string
 }
 
@@ -128,7 +136,7 @@ func newFile(path, value string, expires, lease int64) *Node {
 	} else {
 		n = &(&extendedLargeFile{largeFile{pathNode{path: path}, value}, extension}).Node
 	}
-	n.words[0] = kind<<extensionShift | largeTag
+	n.word = kind<<extensionShift | largeTag
 	n.setVerbatim()
 	return n
 }
@@ -162,7 +170,7 @@ func newSmallFile[T string | []byte](path string, value T, expires, lease int64)
 		size += extensionBytes
 	}
 	n := newTextSpace(size)
-	n.words[0] = kind<<extensionShift | uint64(len(path))<<pathLenShift | uint64(textLen)
+	n.word = kind<<extensionShift | uint64(len(path))<<pathLenShift | uint64(textLen)
 	space := unsafe.Slice(n.text(), size)
 	copy(space[copy(space, path):], value)
 	if kind != noExtension {
@@ -187,25 +195,36 @@ func newTextSpace(size int) *Node {
 		return &new(smallFile[[80]byte]).Node
 	case size <= 96:
 		return &new(smallFile[[96]byte]).Node
+	case size <= 112:
+		return &new(smallFile[[112]byte]).Node
 	case size <= 128:
 		return &new(smallFile[[128]byte]).Node
+	case size <= 144:
+		return &new(smallFile[[144]byte]).Node
 	}
 	return &new(smallFile[[smallText]byte]).Node
 }
 
+// words returns the four words of a node that is no unchangedFile.
+func (n *Node) words() *[4]uint64 { return (*[4]uint64)(unsafe.Pointer(n)) }
+
 // text returns the address of a small file's text: the path, followed by the value.
 func (n *Node) text() *byte {
-	return (*byte)(unsafe.Add(unsafe.Pointer(n), unsafe.Sizeof(Node{})))
+	offset := unsafe.Sizeof(fourWords{})
+	if n.isUnchanged() {
+		offset = unchangedHead
+	}
+	return (*byte)(unsafe.Add(unsafe.Pointer(n), offset))
 }
 
-func (n *Node) pathLen() uint8 { return uint8(n.words[0] >> pathLenShift) }
-func (n *Node) textLen() uint8 { return uint8(n.words[0]) }
+func (n *Node) pathLen() uint8 { return uint8(n.word >> pathLenShift) }
+func (n *Node) textLen() uint8 { return uint8(n.word) }
 
 // newDir makes a directory. It keeps the string path alive, which must not share memory
 // with a value.
 func newDir(path string, dir *directory) *Node {
 	d := &dirNode{pathNode: pathNode{path: path}, dir: dir}
-	d.words[0] = dirTag
+	d.word = dirTag
 	d.setVerbatim()
 	return &d.Node
 }
@@ -231,18 +250,18 @@ func (n *Node) copyDir(dir *directory, shadowed *Node) *Node {
 		s := &shadowingDir{shadowed: shadowed}
 		d = &s.dirNode
 	}
-	d.words, d.path, d.dir, d.unchangedSince = n.words, n.Path(), dir, n.UnchangedSince()
+	*d.words(), d.path, d.dir, d.unchangedSince = *n.words(), n.Path(), dir, n.UnchangedSince()
 	d.setFlag(shadowingFlag, shadowed != nil)
 	return &d.Node
 }
 
 // flag reports whether a node is a directory with a flag.
-func (n *Node) flag(flag uint64) bool { return n.IsDir() && n.words[0]&(flag<<extensionShift) != 0 }
+func (n *Node) flag(flag uint64) bool { return n.IsDir() && n.word&(flag<<extensionShift) != 0 }
 
 func (n *Node) setFlag(flag uint64, on bool) {
-	n.words[0] &^= flag << extensionShift
+	n.word &^= flag << extensionShift
 	if on {
-		n.words[0] |= flag << extensionShift
+		n.word |= flag << extensionShift
 	}
 }
 
@@ -263,61 +282,88 @@ func (n *Node) Shadowed() *Node {
 	return (*shadowingDir)(unsafe.Pointer(n)).shadowed
 }
 
-// setVerbatim must be called after path and value are set.
+// setVerbatim must be called after path and value are set. n must not be an unchangedFile.
 func (n *Node) setVerbatim() {
 	if isVerbatim(n.Path()) && isVerbatim(n.Value()) {
-		n.words[1] |= verbatimBit
+		n.words()[1] |= verbatimBit
 	}
 }
 
 // verbatim reports whether JSON needs no escapes for path and value.
-func (n *Node) verbatim() bool { return n.words[1]&verbatimBit != 0 }
-
-// setNumbers sets the numbers of a node that was just made or copied.
-func (n *Node) setNumbers(c numbers) {
-	version, sub := min(c.version, maxVersion), min(c.sub, maxSub)
-	n.words[0] = c.created<<lowBits | n.words[0]&lowMask
-	n.words[1] = c.modified<<lowBits | sub<<subShift | n.words[1]&verbatimBit | version>>versionHighShift
-	if !n.IsDir() {
-		n.words[2] = c.createRevision<<lowBits | version>>lowBits&lowMask
+func (n *Node) verbatim() bool {
+	if n.isUnchanged() {
+		return n.asUnchanged().verbatim()
 	}
-	n.words[3] = c.modRevision<<lowBits | version&lowMask
+	return n.words()[1]&verbatimBit != 0
+}
+
+// setNumbers sets the numbers of a node that was just made or copied. n must not be an unchangedFile.
+func (n *Node) setNumbers(c numbers) {
+	words := n.words()
+	version, sub := min(c.version, maxVersion), min(c.sub, maxSub)
+	words[0] = c.created<<lowBits | words[0]&lowMask
+	words[1] = c.modified<<lowBits | sub<<subShift | words[1]&verbatimBit | version>>versionHighShift
+	if !n.IsDir() {
+		words[2] = c.createRevision<<lowBits | version>>lowBits&lowMask
+	}
+	words[3] = c.modRevision<<lowBits | version&lowMask
 }
 
 // storedVersion returns the version as it is stored: zero for a node that was written before revisions were counted.
 func (n *Node) storedVersion() uint64 {
-	if n.IsDir() {
-		return n.words[3] & lowMask
+	switch {
+	case n.isUnchanged():
+		return n.asUnchanged().version()
+	case n.IsDir():
+		return n.words()[3] & lowMask
 	}
-	return n.words[1]&versionHighMask<<versionHighShift | n.words[2]&lowMask<<lowBits | n.words[3]&lowMask
+	return n.words()[1]&versionHighMask<<versionHighShift | n.words()[2]&lowMask<<lowBits | n.words()[3]&lowMask
 }
 
 // CreatedIndex returns the index of the change that made the node. A v2 set makes a new file, an update keeps it.
-func (n *Node) CreatedIndex() uint64 { return n.words[0] >> lowBits }
+func (n *Node) CreatedIndex() uint64 { return n.word >> lowBits }
 
 // ModifiedIndex returns the index of the last change of the node. A directory in the
 // tree keeps the index of its creation. A directory in an event has the index of the event.
-func (n *Node) ModifiedIndex() uint64 { return n.words[1] >> lowBits }
+func (n *Node) ModifiedIndex() uint64 {
+	if n.isUnchanged() {
+		return n.CreatedIndex()
+	}
+	return n.words()[1] >> lowBits
+}
 
 // CreateRevision returns the revision of the change that made the file. It is zero for a directory.
 func (n *Node) CreateRevision() uint64 {
-	if n.IsDir() {
+	switch {
+	case n.isUnchanged():
+		return n.asUnchanged().revision()
+	case n.IsDir():
 		return 0
 	}
-	return n.words[2] >> lowBits
+	return n.words()[2] >> lowBits
 }
 
 // ModRevision returns the revision of the change with the ModifiedIndex.
-func (n *Node) ModRevision() uint64 { return n.words[3] >> lowBits }
+func (n *Node) ModRevision() uint64 {
+	if n.isUnchanged() {
+		return n.asUnchanged().revision()
+	}
+	return n.words()[3] >> lowBits
+}
 
 // Sub returns the number of changes that its revision has made before the last change of the node. It is at most 4095: for the changes
 // after that, too.
-func (n *Node) Sub() uint64 { return n.words[1] >> subShift & maxSub }
+func (n *Node) Sub() uint64 {
+	if n.isUnchanged() {
+		return n.asUnchanged().sub()
+	}
+	return n.words()[1] >> subShift & maxSub
+}
 
 // Expires returns the time at which the node is removed, in nanoseconds since 1970. It is zero for a permanent node.
 func (n *Node) Expires() int64 {
 	if n.IsDir() {
-		return int64(n.words[2])
+		return int64(n.words()[2])
 	}
 	return n.extension(expiresOfFile)
 }
@@ -331,11 +377,11 @@ func (n *Node) Lease() int64 {
 }
 
 // setExpires sets the result of Expires of a directory that was just made or copied. That of a file is an argument of newFile.
-func (n *Node) setExpires(expires int64) { n.words[2] = uint64(expires) }
+func (n *Node) setExpires(expires int64) { n.words()[2] = uint64(expires) }
 
 // extension returns the extension of a file that has one of this kind, and otherwise zero.
 func (n *Node) extension(kind uint64) int64 {
-	if n.words[0]>>extensionShift&extensionMask != kind {
+	if n.word>>extensionShift&extensionMask != kind {
 		return 0
 	}
 	if n.pathLen() == 0 {
@@ -361,7 +407,7 @@ func (n *Node) UnchangedSince() uint64 {
 func (n *Node) setUnchangedSince(index uint64) { (*dirNode)(unsafe.Pointer(n)).unchangedSince = index }
 
 // IsDir reports whether the node is a directory.
-func (n *Node) IsDir() bool { return n.words[0]&tagMask == dirTag }
+func (n *Node) IsDir() bool { return n.word&tagMask == dirTag }
 
 // directory returns the directory of the node. It is nil for a file.
 func (n *Node) directory() *directory {

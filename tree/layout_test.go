@@ -41,8 +41,8 @@ func fieldsOfNode(n *Node) allFields {
 
 // TestLayout makes nodes of all layouts, whose fields share words, and sets their numbers twice. Each method must return what was set.
 func TestLayout(t *testing.T) {
-	if size := unsafe.Sizeof(Node{}); size != 32 {
-		t.Fatalf("a Node has %d bytes", size)
+	if size := unsafe.Sizeof(fourWords{}); size != 32 {
+		t.Fatalf("the four words have %d bytes", size)
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		lengths := rapid.OneOf(rapid.SampledFrom([]int{0, 1, 15, 16, 127, 128, 151, 152, 153, 160, 161}), rapid.IntRange(0, 300))
@@ -83,6 +83,53 @@ func TestLayout(t *testing.T) {
 			if got := fieldsOfNode(n.withDirectory(newDirectory(want.path, 0))); got != want {
 				t.Fatalf("with other children\ngot  %+v\nwant %+v", got, want)
 			}
+		}
+	})
+}
+
+// TestUnchangedLayout makes files with numbers that an unchangedFile can have, and with others.
+func TestUnchangedLayout(t *testing.T) {
+	if size := unsafe.Sizeof(unchangedText[[116]byte]{}); size != unchangedHead+116 {
+		t.Fatalf("an unchangedText has %d bytes", size)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		created := rapid.Uint64Range(maxDistance+2, maxIndex-1).Draw(t, "created")
+		distance := rapid.SampledFrom([]uint64{0, 1, 12345, maxDistance, maxDistance + 1}).Draw(t, "distance")
+		c := numbers{
+			created: created, modified: created, createRevision: created - distance, modRevision: created - distance,
+			version: rapid.Uint64Range(0, 2).Draw(t, "version"), sub: rapid.SampledFrom([]uint64{0, 1, 127, 128}).Draw(t, "sub"),
+		}
+		want := allFields{
+			path: "/" + strings.Repeat("p", rapid.IntRange(0, 80).Draw(t, "path")), verbatim: rapid.Bool().Draw(t, "verbatim"),
+			value: strings.Repeat("v", rapid.IntRange(0, 90).Draw(t, "value")),
+		}
+		if !want.verbatim {
+			want.value += "\n"
+		}
+		unchanged := distance <= maxDistance && c.version <= 1 && c.sub <= maxUnchangedSub && len(want.path)+len(want.value) <= smallText
+		switch rapid.IntRange(0, 9).Draw(t, "change") {
+		case 0:
+			c.modified, unchanged = created+1, false
+		case 1:
+			c.modRevision, unchanged = created+1, false
+		case 2:
+			want.expires, unchanged = 1, false
+		case 3:
+			want.lease, unchanged = 1, false
+		}
+		want.numbers = c
+		n := newNumberedFile(want.path, want.value, want.expires, want.lease, c)
+		if n.isUnchanged() != unchanged {
+			t.Fatalf("an unchangedFile: %v, want %v; %+v", !unchanged, unchanged, want)
+		}
+		if got := fieldsOfNode(n); got != want {
+			t.Fatalf("got  %+v\nwant %+v", got, want)
+		}
+	})
+	t.Run("directory with all flags", func(t *testing.T) {
+		d := newDir("/d", noChildren).withShadowed(newFile("/d", "v", 0, 0))
+		if d.setImplied(true); d.isUnchanged() {
+			t.Error("a directory is an unchangedFile")
 		}
 	})
 }

@@ -9,8 +9,8 @@ import (
 // read it, and its strings may be kept without limit. A Node is the beginning of a
 // larger object (see layout.go): it must not be copied.
 type Node struct {
-	_     noCopy
-	words [4]uint64
+	_    noCopy
+	word uint64 // word 0: see layout.go
 }
 
 // numbers are the numbers of a node. Node has a method for each.
