@@ -18,8 +18,8 @@ type unchangedFile struct {
 // a size class of the allocator.
 type unchangedText[S unchangedSpace] struct {
 	Node
-	tail uint32
-	_    S
+	_ uint32 // the tail
+	_ S
 }
 
 type unchangedSpace interface {

@@ -46,10 +46,7 @@ func (l *Loader) findNode(index uint64) *Node {
 	if i := l.files.history.place(index) - l.files.first; i < uint64(len(l.files.files)) && l.files.files[i] != nil {
 		return l.files.files[i]
 	}
-	if e := l.store.history.at(index); e != nil {
-		return e.node
-	}
-	return nil
+	return l.store.history.nodeAt(index)
 }
 
 // isFile reports whether a node is the stored file at a path: a file that is equal in all fields.
