@@ -2,6 +2,7 @@ package h2
 
 import (
 	"crypto/tls"
+	"errors"
 	"net"
 
 	"golang.org/x/net/http2"
@@ -27,6 +28,14 @@ const frameHeader = 9
 
 // TLS returns the state of TLS on the connection; nil without TLS. The caller must not change it.
 func (c *Conn) TLS() *tls.ConnectionState { return c.tls }
+
+// CloseWrite closes only the sending side of the connection.
+func (c *Conn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return errors.ErrUnsupported
+}
 
 // Read reads from the connection.
 func (c *Conn) Read(p []byte) (int, error) {

@@ -44,6 +44,8 @@ type conn struct {
 	received int  // bytes of the window of the connection that the client has used
 	started  bool // the preface of HTTP/2 was read, or its reading has begun
 
+	readEnded chan struct{} // closed when no goroutine reads the connection any more
+
 	active     atomic.Bool   // a frame has arrived since pingState.check ran last
 	frameBegun atomic.Uint32 // the value of Server.clock since which the rest of a frame is awaited; 0 if none is
 
@@ -58,7 +60,7 @@ type conn struct {
 }
 
 func newConn(s *Server, n net.Conn) *conn {
-	c := &conn{server: s, net: n, in: bufio.NewReaderSize(n, 4<<10), streams: map[uint32]*stream{}}
+	c := &conn{server: s, net: n, in: bufio.NewReaderSize(n, 4<<10), streams: map[uint32]*stream{}, readEnded: make(chan struct{})}
 	c.framer = http2.NewFramer(nil, c.in)
 	c.framer.SetReuseFrames()
 	c.framer.SetMaxReadFrameSize(maxFrame)
@@ -87,40 +89,44 @@ func (c *conn) read() {
 		_, err := io.ReadFull(c.in, preface)
 		c.frameBegun.Store(0)
 		if err != nil || string(preface) != http2.ClientPreface {
-			c.fail(errReadInput)
+			c.endRead(errReadInput)
 			return
 		}
 	}
 	for {
-		c.flushBeforeRead()
-		handedOff, err := c.readFrame()
+		err := c.flushBeforeRead()
+		handedOff := false
+		if err == nil {
+			handedOff, err = c.readFrame()
+		}
 		if handedOff {
 			return
 		}
 		if err != nil {
-			c.fail(err)
+			c.endRead(err)
 			return
 		}
 	}
 }
 
 // flushBeforeRead writes the responses of the handlers that this goroutine has run, unless the next frame is already buffered. It waits
-// while the output is full, until the client has read some of it.
-func (c *conn) flushBeforeRead() {
+// while the output is full, until the client has read some of it. It returns an error if the connection is closed.
+func (c *conn) flushBeforeRead() error {
 	if c.frameBuffered() {
 		c.mu.Lock()
-		full := len(c.out) >= maxOutput
+		full, err := len(c.out) >= maxOutput, c.err
 		c.mu.Unlock()
-		if !full {
-			return
+		if !full || err != nil {
+			return err
 		}
 	}
 	c.flush()
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	for len(c.out) >= maxOutput && c.err == nil {
 		c.written.Wait()
 	}
-	c.mu.Unlock()
+	return c.err
 }
 
 // frameBuffered reports whether the whole next frame is in the buffer of the reader.
@@ -259,37 +265,9 @@ func (c *conn) close(err error) {
 	if c.stallTimer != nil {
 		c.stallTimer.Stop()
 	}
-	_ = c.net.Close() // an error has no consequence: the connection is not used any more
-	go c.server.remove(c)
-}
-
-// drain asks the client with a GOAWAY to begin no more calls, and closes the connection when all calls have ended. Calls that the client
-// sends before it has read the GOAWAY are still served.
-func (c *conn) drain() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.err != nil {
-		return
-	}
-	c.appendGoAway(1<<31-1, http2.ErrCodeNo, "")
-	c.ping.drain(c)
-	go c.flush() // may wait for the client
-}
-
-// drained ends the first step of drain: the client has read the GOAWAY. Calls that it begins afterwards are ignored. Callers must hold mu.
-func (c *conn) drained() {
-	if c.err != nil || c.draining {
-		return
-	}
-	c.draining = true
-	c.appendGoAway(c.lastStream, http2.ErrCodeNo, "")
-	c.flushLocked()
-	c.closeIfDrained()
-}
-
-// closeIfDrained closes the connection if drain was called, all calls have ended and all output is written. Callers must hold mu.
-func (c *conn) closeIfDrained() {
-	if c.draining && len(c.streams) == 0 && len(c.out) == 0 && !c.writing {
-		c.close(errDrained)
+	if lingersAfter(err) {
+		go c.linger()
+	} else {
+		go c.shut()
 	}
 }

@@ -30,7 +30,7 @@ const (
 	// idlePingTime is the shortest time between two pings on a connection without streams, as in grpc-go.
 	idlePingTime = 2 * time.Hour
 	// drainTimeout is how long conn.drain waits for the answer to its ping.
-	drainTimeout = 5 * time.Second
+	drainTimeout = time.Second
 )
 
 var errIdle = errors.New("rpc: the client does not answer a ping")

@@ -32,6 +32,7 @@
 //   - call.go: calls with one request; stream.go: streams
 //   - memory.go: the memory of all connections; upload.go: messages that arrive in parts, and the time limit for them
 //   - refusal.go: what is refused because of a limit
+//   - shutdown.go: the end of a connection after a GOAWAY
 //   - stalled.go: the reset of calls whose clients give no window
 //   - output.go: writing, and the flow control of responses; status.go: headers and trailers of responses
 //   - message.go: the wire forms of messages; compression.go: messages that clients have compressed
@@ -91,6 +92,8 @@ type Config struct {
 	// Refused counts a call or a stream that was refused because of a limit. It may be called with the mutex of a connection held, and must
 	// not wait. It may be nil.
 	Refused func(Refusal)
+
+	lingerTimeout time.Duration // lingerTimeout, or longer in tests
 }
 
 // Server serves gRPC. Its methods may be called from any goroutine.
@@ -120,6 +123,9 @@ func New(cfg Config) *Server {
 		if *d.value == 0 {
 			*d.value = d.usual
 		}
+	}
+	if cfg.lingerTimeout == 0 {
+		cfg.lingerTimeout = lingerTimeout
 	}
 	if cfg.MaxHeaderBytes == 0 {
 		cfg.MaxHeaderBytes = 1 << 20
