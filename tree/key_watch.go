@@ -16,7 +16,7 @@ import (
 // If the history no longer holds the event at the cursor, Poll returns an error. A live watcher without a next event loses nothing by a
 // compaction.
 //
-// Only one goroutine at a time may call Poll and Notify. Any goroutine may call Close.
+// Only one goroutine at a time may call Poll, Notify and MergeInto. Any goroutine may call Close.
 type KeyWatcher struct {
 	store *Store
 	keys  KeyRange // never changes
@@ -119,6 +119,33 @@ func (w *KeyWatcher) Close() {
 	}
 	w.store.keyHub.remove(w)
 	w.signal()
+}
+
+// MergeInto closes the watcher if both watchers have the same keys and are live at the same place of the history: other then returns the
+// events that the watcher would have returned. It reports whether it has closed the watcher. The caller must poll both watchers, and other
+// must be another watcher of the same store.
+func (w *KeyWatcher) MergeInto(other *KeyWatcher) bool {
+	announced := w.store.announced.Load() // before live is read: the hub has offered all events up to it
+	cursor, live := w.skip(announced)
+	otherCursor, otherLive := other.skip(announced)
+	if w.keys != other.keys || !live || !otherLive || cursor != otherCursor {
+		return false
+	}
+	other.returned = max(other.returned, w.returned)
+	w.Close()
+	return true
+}
+
+// skip moves the cursor of a live watcher behind the events that were announced. None of them matches if there is no next event. It returns
+// the cursor, and false if the watcher is not live, has a next event, or begins at a later revision.
+func (w *KeyWatcher) skip(announced uint64) (cursor uint64, live bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.live || w.next != 0 || w.resumed || w.closed.Load() || w.start > w.returned+1 {
+		return 0, false
+	}
+	w.cursor = max(w.cursor, announced+1)
+	return w.cursor, true
 }
 
 // offer is called by the hub for each event that concerns the range, in the order of the indexes.

@@ -56,6 +56,7 @@ type keyReplica struct {
 	last     uint64              // the revision of the last event
 	returned uint64
 	lost     bool
+	merged   []*keyReplica // their watchers were merged into this one
 }
 
 // poll polls the watcher once and checks what it returns.
@@ -68,6 +69,13 @@ func (r *keyReplica) poll(t *rapid.T, states keyStates, maxBytes int) {
 		r.lost = true
 		return
 	}
+	for _, one := range append(r.merged, r) {
+		one.take(t, states, &b)
+	}
+}
+
+// take makes the changes of a batch.
+func (r *keyReplica) take(t *rapid.T, states keyStates, b *KeyBatch) {
 	for i := range b.Events {
 		e := &b.Events[i]
 		if r.last != e.Revision() {
@@ -149,7 +157,7 @@ type keyRun struct {
 
 // step makes one random step.
 func (r *keyRun) step() {
-	switch rapid.IntRange(0, 14).Draw(r.t, "step") {
+	switch rapid.IntRange(0, 16).Draw(r.t, "step") {
 	case 0, 1, 2, 3:
 		r.apply()
 	case 10, 11, 12:
@@ -168,6 +176,8 @@ func (r *keyRun) step() {
 		}
 	case 9:
 		r.compact()
+	case 15, 16:
+		r.merge()
 	}
 }
 
@@ -228,6 +238,9 @@ func deleteForTest(s *Store, key string) {
 // open opens a watcher.
 func (r *keyRun) open() {
 	keys, v := genKeyRange(r.t), r.s.View()
+	if len(r.replicas) > 0 && rapid.Bool().Draw(r.t, "same keys") {
+		keys = rapid.SampledFrom(r.replicas).Draw(r.t, "watcher").w.Keys()
+	}
 	start := rapid.Uint64Range(0, v.Revision()+2).Draw(r.t, "start")
 	w, err := r.s.WatchKeys(keys, start)
 	if err != nil {
@@ -242,6 +255,20 @@ func (r *keyRun) open() {
 	before := r.states[w.Start()-1]
 	one := &keyReplica{w: w, keys: within(before, keys), inexact: before == nil, returned: min(w.Start()-1, v.Revision())}
 	r.replicas = append(r.replicas, one)
+}
+
+// merge merges two watchers, if they are at the same place.
+func (r *keyRun) merge() {
+	if len(r.replicas) < 2 {
+		return
+	}
+	i := rapid.IntRange(0, len(r.replicas)-2).Draw(r.t, "watcher")
+	from, into := r.replicas[i], r.replicas[i+1]
+	if from.w.MergeInto(into.w) {
+		into.merged = append(append(into.merged, from), from.merged...)
+		from.merged = nil
+		r.replicas = slices.Delete(r.replicas, i, i+1)
+	}
 }
 
 // compact compacts the history at a random revision, or begins to keep it.

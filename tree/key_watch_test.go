@@ -175,3 +175,50 @@ func TestKeyWatchersAreWokenByTheirRanges(t *testing.T) {
 	must(t, s, Command{Op: OpDelete, Path: "/a", Recursive: true})
 	check("key", "other key", "prefix", "longer prefix", "all", "from", "before")
 }
+
+func TestMergeInto(t *testing.T) {
+	s := New(10)
+	startKeys(s)
+	must(t, s, Command{Op: OpSet, Path: "/a"}) // revision 2
+	for _, tc := range []struct {
+		name         string
+		keys         string
+		start, other uint64
+		change       string // a key that is changed before
+		want         bool
+	}{
+		{"watchers that wait for the next change", "/a", 0, 0, "", true},
+		{"other keys", "/b", 0, 0, "", false},
+		{"a later start", "/a", 100, 0, "", false},
+		{"a later start of the other", "/a", 0, 100, "", false},
+		{"an event to return", "/a", 2, 0, "", false},
+		{"an event of both", "/a", 0, 0, "/a", false},
+		{"an event of other keys", "/a", 0, 0, "/c", true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			other := watchKeys(t, s, SingleKey("/a"), tc.other)
+			if tc.change != "" {
+				must(t, s, Command{Op: OpSet, Path: tc.change})
+			}
+			w := watchKeys(t, s, SingleKey(tc.keys), tc.start)
+			if got := w.MergeInto(other); got != tc.want {
+				t.Errorf("merged: %v", got)
+			}
+		})
+	}
+	t.Run("after an event that is not announced", func(t *testing.T) {
+		other := watchKeys(t, s, SingleKey("/a"), 0)
+		s.Apply(1, []Command{{Op: OpSet, Path: "/a"}})
+		w := watchKeys(t, s, SingleKey("/a"), 0)
+		if w.MergeInto(other) {
+			t.Error("merged, but only one has returned the event")
+		}
+		s.Announce()
+		if events, _ := pollKeys(t, w, 1); len(events) != 0 {
+			t.Errorf("got %v", events)
+		}
+		if events, _ := pollKeys(t, other, 1); len(events) != 1 || !w.MergeInto(other) {
+			t.Errorf("got %v", events)
+		}
+	})
+}

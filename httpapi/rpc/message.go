@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"encoding/binary"
 	"fmt"
 
 	"google.golang.org/grpc/codes"
@@ -16,6 +17,17 @@ type Message interface {
 	// called once, by the goroutine of the handler.
 	AppendTo(b []byte) []byte
 }
+
+// MaxBatch is the number of bytes of messages that fit into one frame.
+const MaxBatch = maxFrame
+
+// AppendMessageHead appends the head of a message that is not compressed. The wire form of the message must follow.
+func AppendMessageHead(b []byte, length int) []byte {
+	return binary.BigEndian.AppendUint32(append(b, 0), uint32(length))
+}
+
+// MessageHead is the length of the head of a message.
+const MessageHead = messageHead
 
 // sizeOf returns the size of a Message or a proto.Message, or more.
 func sizeOf(m any) (size int, err error) {

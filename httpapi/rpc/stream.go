@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"time"
@@ -265,6 +266,35 @@ func (s *stream) SendMsg(m any) error {
 	if err != nil {
 		return err
 	}
+	if err := s.lockWritable(messageHead + size); err != nil {
+		return err
+	}
+	s.conn.sendMessage(s, m, size)
+	s.unlockWritable()
+	return nil
+}
+
+// SendMessages sends several messages in their wire form, each with its head: see AppendMessageHead. Up to MaxBatch bytes are sent in one
+// frame. SendMessages waits as SendMsg does. It does not keep b.
+func (s *stream) SendMessages(b []byte) error {
+	if err := s.lockWritable(len(b)); err != nil {
+		return err
+	}
+	c := s.conn
+	c.sendHead(s)
+	s.unsent, s.buffered = b, len(b)
+	c.pump(s)
+	if len(s.unsent) > 0 && s.buffered == len(b) { // otherwise the rest is in a smaller buffer already
+		s.unsent = bytes.Clone(s.unsent)
+		s.buffered = len(s.unsent)
+	}
+	s.unlockWritable()
+	return nil
+}
+
+// lockWritable waits until the next message, of size bytes, may be appended to the output. It returns with conn.mu held, or with an error
+// without it.
+func (s *stream) lockWritable(size int) error {
 	c := s.conn
 	c.mu.Lock()
 	for !s.finished && (len(s.unsent) > 0 || len(c.out) >= maxOutput) {
@@ -278,22 +308,24 @@ func (s *stream) SendMsg(m any) error {
 		}
 		c.mu.Lock()
 	}
-	if err := s.reserveResponse(messageHead + size); err != nil {
-		c.mu.Unlock()
-		return err
+	err := s.reserveResponse(size)
+	if err == nil && s.finished {
+		err = status.FromContextError(context.Canceled).Err()
 	}
-	if s.finished {
+	if err != nil {
 		c.mu.Unlock()
-		return status.FromContextError(context.Canceled).Err()
 	}
-	c.sendMessage(s, m, size)
-	if s.deferred && len(c.out) < maxDeferred {
-		c.mu.Unlock()
-		return nil
-	}
+	return err
+}
+
+// unlockWritable unlocks conn.mu and writes the output, unless writes are deferred.
+func (s *stream) unlockWritable() {
+	c := s.conn
+	wait := s.deferred && len(c.out) < maxDeferred
 	c.mu.Unlock()
-	c.flushSoon()
-	return nil
+	if !wait {
+		c.flushSoon()
+	}
 }
 
 // DeferWrites lets SendMsg append messages to the output without writing them. FlushWrites ends that. More than maxDeferred bytes are

@@ -115,6 +115,39 @@ func TestAuditOfLostRights(t *testing.T) {
 	}
 }
 
+// TestAuditOfMergedWatches checks that each of the merged watches that are open has a record when their user loses the right.
+func TestAuditOfMergedWatches(t *testing.T) {
+	records := &recorder{}
+	s, _ := newAuthService(t, func(c *Config) { c.Audit = records })
+	watch := func() *KeyWatch {
+		w, _, err := s.WatchKeys(t.Context(), certifiedV3("reader"), tree.SingleKey("/a"), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return w
+	}
+	w := watch()
+	for range 2 {
+		if !watch().MergeInto(w) {
+			t.Fatal("not merged")
+		}
+	}
+	w.Close() // one of three
+	records.take()
+	changeUsers(t, s, &users.Change{Op: users.DeleteUser, Name: "reader"})
+	if _, err := w.Poll(1); codeOf(err) != tree.CodePermissionDenied {
+		t.Errorf("got %v", err)
+	}
+	const each = "reader certificate watch_end /a denied insufficient credentials"
+	if got := records.take(); strings.Count(got, each) != 2 {
+		t.Errorf("got %s", got)
+	}
+	w.Close()
+	if w.Close(); s.cfg.Tree.KeyWatchers() != 0 {
+		t.Error("the cursor is open")
+	}
+}
+
 // TestAuditWithoutAuth checks that records name no user while auth is disabled: nothing is proved.
 func TestAuditWithoutAuth(t *testing.T) {
 	records := &recorder{}

@@ -12,12 +12,15 @@ import (
 // KeyWatch returns the changes of the keys in a range while its principal may read them. After a change of users, roles or the auth switch
 // it checks the right again, but no token. The principal of a watch that began while auth was disabled has no roles. The rules for calling
 // the methods are those of tree.KeyWatcher.
+//
+// Watches of one principal can be merged, so that they have one cursor; see MergeInto.
 type KeyWatch struct {
 	events    *tree.KeyWatcher
 	tree      *tree.Store
 	principal auth.Principal
 	revision  uint64 // of the users with which the right was checked
-	denied    func() // records that the right was lost; nil without an audit log
+	denied    func() // records that the right of one watch was lost; nil without an audit log
+	watches   int    // the open watches that were merged into this one, and this one
 }
 
 // WatchKeys begins a watch of the keys in a range, from the revision start on or, if start is 0, with the next change. It returns the
@@ -51,7 +54,7 @@ func (s *Service) openKeyWatch(who auth.Credentials, from *sender, keys tree.Key
 	}
 	return &KeyWatch{
 		events: events, tree: s.cfg.Tree, principal: from.principal, revision: from.view.Users().Revision(),
-		denied: s.recordEnd(who, *from, []string{keys.From}),
+		denied: s.recordEnd(who, *from, []string{keys.From}), watches: 1,
 	}, nil
 }
 
@@ -65,7 +68,7 @@ func (w *KeyWatch) Poll(maxBytes int) (tree.KeyBatch, error) {
 	// The state must be read after the events, so that it contains every change of users before them.
 	if state := w.tree.View().Users(); state.Revision() != w.revision {
 		if !w.mayRead(state) {
-			if w.denied != nil {
+			for i := 0; w.denied != nil && i < w.watches; i++ {
 				w.denied()
 			}
 			return tree.KeyBatch{}, errPermissionDenied
@@ -93,8 +96,23 @@ func (w *KeyWatch) Start() uint64 { return w.events.Start() }
 // Notify registers wake, which must not block. It is called when Poll may return events or an error, also after a change of users.
 func (w *KeyWatch) Notify(wake func()) { w.events.Notify(wake) }
 
-// Close ends the watch.
-func (w *KeyWatch) Close() { w.events.Close() }
+// MergeInto merges the watch into another one of the same sender, which then returns the events of both. It returns false without an effect
+// if the watches differ in their keys, rights or place in the history. Otherwise the watch must not be used any more, and Close of other
+// must be called once for each of its watches. The goroutine that polls both watches must call MergeInto and Close.
+func (w *KeyWatch) MergeInto(other *KeyWatch) bool {
+	if w.principal != other.principal || w.revision != other.revision || !w.events.MergeInto(other.events) {
+		return false
+	}
+	other.watches += w.watches
+	return true
+}
+
+// Close ends the watch, or one of those that were merged.
+func (w *KeyWatch) Close() {
+	if w.watches--; w.watches == 0 {
+		w.events.Close()
+	}
+}
 
 // CompactRevision returns the revision up to which this member has compacted the history.
 func (s *Service) CompactRevision() uint64 { return s.cfg.Tree.View().CompactRevision() }

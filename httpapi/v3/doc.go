@@ -24,8 +24,8 @@
 //   - gateway.go: the JSON gateway; gateway_stream.go: its streams
 //   - header.go: the header of responses
 //   - encode.go: the wire forms of files; kv.go: the service KV; kv_encode.go: its responses; range_stream.go: its method RangeStream
-//   - watch.go: the service Watch: requests; watch_ready.go: the watches with events to send; watch_send.go: sending them;
-//     watch_encode.go: the wire forms of responses and events
+//   - watch.go: the service Watch: requests; watch_group.go: watches that have one cursor; watch_ready.go: those with events to send;
+//     watch_send.go: sending them; watch_shared.go: one response for many watches; watch_encode.go: the wire forms of responses and events
 //   - lease.go, auth.go: the services Lease and Auth
 //   - queue.go: the keys of locks and elections; key_changes.go: waiting for changes of keys
 //   - lock.go, election.go, election_observe.go: the services Lock and Election

@@ -25,22 +25,32 @@ func (s *Stream) Context() context.Context { return s.ctx }
 // DeferWrites lets SendMsg append messages without writing them to the connection. FlushWrites ends that. Many messages are written
 // before it.
 func (s *Stream) DeferWrites() {
-	if h, ok := s.ServerStream.(writeDeferrer); ok {
-		h.DeferWrites()
+	if b, ok := s.ServerStream.(batchStream); ok {
+		b.DeferWrites()
 	}
 }
 
 // FlushWrites writes the messages since DeferWrites. SendMsg writes again afterwards.
 func (s *Stream) FlushWrites() {
-	if h, ok := s.ServerStream.(writeDeferrer); ok {
-		h.FlushWrites()
+	if b, ok := s.ServerStream.(batchStream); ok {
+		b.FlushWrites()
 	}
 }
 
-// writeDeferrer is a stream that can write several messages with one system call.
-type writeDeferrer interface {
+// sendsMessages reports whether sendMessages may be called: a stream of the JSON gateway can't send messages in their wire form.
+func (s *Stream) sendsMessages() bool {
+	_, ok := s.ServerStream.(batchStream)
+	return ok
+}
+
+// sendMessages sends several messages in their wire form, each with its head, in place of calls of SendMsg.
+func (s *Stream) sendMessages(b []byte) error { return s.ServerStream.(batchStream).SendMessages(b) }
+
+// batchStream is a stream of package rpc. It can send several messages with one frame, and several frames with one system call.
+type batchStream interface {
 	DeferWrites()
 	FlushWrites()
+	SendMessages(b []byte) error
 }
 
 // receive starts the goroutine that receives the requests of a stream, for a method that must also end when Context is done: RecvMsg waits

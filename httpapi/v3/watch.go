@@ -3,6 +3,7 @@ package v3
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
@@ -34,17 +35,20 @@ type watchStream struct {
 	stream   *Stream
 	who      auth.Credentials
 	watches  map[int64]*keyWatch
-	nextID   int64 // where the search for a free ID begins
-	ready    readyWatches
+	groups   map[watchOptions]*watchGroup // the groups that further watches join
+	nextID   int64                        // where the search for a free ID begins
+	ready    readyGroups
 	response watchResponse // with events; used again
-	last     encodedEvent
 	// progressWanted says that the client has asked for a response that shows the progress of all watches.
 	progressWanted bool
 }
 
 // watch serves a stream. It ends without an error when the client is gone.
 func (s *Server) watch(stream *Stream) error {
-	w := &watchStream{server: s, stream: stream, who: sender(stream.Context()), watches: map[int64]*keyWatch{}, ready: newReadyWatches()}
+	w := &watchStream{
+		server: s, stream: stream, who: sender(stream.Context()),
+		watches: map[int64]*keyWatch{}, groups: map[watchOptions]*watchGroup{}, ready: newReadyGroups(),
+	}
 	defer w.closeAll()
 	requests, ended := receive[pb.WatchRequest](stream)
 	ticker := time.NewTicker(s.cfg.ProgressInterval)
@@ -81,7 +85,7 @@ func (w *watchStream) closeAll() {
 // end ends a watch.
 func (w *watchStream) end(k *keyWatch) {
 	delete(w.watches, k.id)
-	k.events.Close()
+	w.leave(k)
 	w.server.cfg.Watches.End()
 }
 
@@ -129,12 +133,16 @@ func (w *watchStream) create(r *pb.WatchCreateRequest) error {
 		w.server.cfg.Watches.End()
 		return w.refuseFor(w.stream.Context(), r, err)
 	}
-	k := newKeyWatch(w.idFor(r), r, events)
+	g := newWatchGroup(r, keys, events)
+	k := &keyWatch{id: w.idFor(r), group: g, progress: r.ProgressNotify}
+	g.watches = []*keyWatch{k}
 	w.watches[k.id] = k
 	if err := w.send(&watchResponse{header: w.server.wireHeader(revision), id: k.id, created: true}); err != nil {
 		return err
 	}
-	events.Notify(func() { w.ready.add(k) })
+	if events.Start() > revision+1 || !w.merge(g) {
+		events.Notify(func() { w.ready.add(g) })
+	}
 	return nil
 }
 
@@ -182,16 +190,23 @@ func (w *watchStream) cancel(id int64) error {
 	return w.send(&watchResponse{header: w.server.wireHeader(w.server.cfg.Service.Revision()), id: id, canceled: true})
 }
 
-// fail ends a watch that can't go on. A watch that was too slow is told from which revision on a new one can begin.
-func (w *watchStream) fail(k *keyWatch, err error) error {
-	w.end(k)
-	response := &watchResponse{header: w.server.wireHeader(0), id: k.id, canceled: true}
+// fail ends the watches of a group that can't go on. If they were too slow, the responses have the first revision with which a new watch
+// can begin.
+func (w *watchStream) fail(g *watchGroup, err error) error {
+	response := watchResponse{header: w.server.wireHeader(0), canceled: true}
 	if e, ok := errors.AsType[*tree.Error](err); ok && e.Code == tree.CodeCompacted {
 		response.compactRevision = e.Revision
 	} else {
 		response.reason = toStatus(w.stream.Context(), err).Error()
 	}
-	return w.send(response)
+	for _, k := range slices.Clone(g.watches) {
+		w.end(k)
+		response.id = k.id
+		if err := w.send(&response); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (w *watchStream) send(r *watchResponse) error { return w.stream.SendMsg(r) }

@@ -15,34 +15,6 @@ type watchResponse struct {
 	prevKV bool // the events show the file before the change
 	// compacted is the compact revision. An event at it shows no file before the change, as in the reference: that file is compacted.
 	compacted uint64
-	// last is the event that the stream has encoded last, or nil. It is reused: often many watches of a stream send the same event.
-	last *encodedEvent
-}
-
-// encodedEvent is an event as a field of a watchResponse.
-type encodedEvent struct {
-	node, prev *tree.Node // prev is nil if the event does not show it
-	deleted    bool
-	field      []byte
-}
-
-// maxEncodedEvent is the size of the largest event that is kept.
-const maxEncodedEvent = 4 << 10
-
-// matches reports whether l is the encoding of e, with or without the file before the change.
-func (l *encodedEvent) matches(e *tree.KeyEvent, prev bool) bool {
-	return l != nil && l.node == e.Node && l.deleted == e.Deleted && (prev && l.prev == e.Prev || !prev && l.prev == nil)
-}
-
-// keep stores the encoding of an event, unless it is too large.
-func (l *encodedEvent) keep(e *tree.KeyEvent, prev bool, field []byte) {
-	if l == nil || len(field) > maxEncodedEvent {
-		return
-	}
-	l.node, l.prev, l.deleted, l.field = e.Node, nil, e.Deleted, append(l.field[:0], field...)
-	if prev {
-		l.prev = e.Prev
-	}
 }
 
 // The numbers of the fields of etcdserverpb.WatchResponse.
@@ -59,24 +31,29 @@ const (
 
 // Size returns the number of bytes that AppendTo appends.
 func (r *watchResponse) Size() int {
-	size := sizeHeader(&r.header) + sizeNumber(watchIDField, uint64(r.id)) + sizeText(cancelReasonField, r.reason) +
-		sizeNumber(createdField, number(r.created)) + sizeNumber(canceledField, number(r.canceled)) +
-		sizeNumber(compactRevisionField, r.compactRevision) + sizeNumber(fragmentField, number(r.fragment))
-	for i := range r.events {
-		e := &r.events[i]
-		if prev := r.showsPrev(e); r.last.matches(e, prev) {
-			size += len(r.last.field)
-		} else {
-			size += sizeMessage(eventsField, sizeEvent(e, prev))
-		}
-	}
-	return size
+	return sizeHeader(&r.header) + sizeNumber(watchIDField, uint64(r.id)) + r.sizeContents()
 }
 
 // AppendTo appends the wire form.
 func (r *watchResponse) AppendTo(b []byte) []byte {
 	b = appendHeader(b, &r.header)
-	b = appendNumber(b, watchIDField, uint64(r.id))
+	return r.appendContents(appendNumber(b, watchIDField, uint64(r.id)))
+}
+
+// sizeContents returns the number of bytes that appendContents appends.
+func (r *watchResponse) sizeContents() int {
+	size := sizeNumber(createdField, number(r.created)) + sizeNumber(canceledField, number(r.canceled)) +
+		sizeNumber(compactRevisionField, r.compactRevision) + sizeText(cancelReasonField, r.reason) +
+		sizeNumber(fragmentField, number(r.fragment))
+	for i := range r.events {
+		e := &r.events[i]
+		size += sizeMessage(eventsField, sizeEvent(e, r.showsPrev(e)))
+	}
+	return size
+}
+
+// appendContents appends the fields that follow the header and the ID.
+func (r *watchResponse) appendContents(b []byte) []byte {
 	b = appendNumber(b, createdField, number(r.created))
 	b = appendNumber(b, canceledField, number(r.canceled))
 	b = appendNumber(b, compactRevisionField, r.compactRevision)
@@ -85,13 +62,7 @@ func (r *watchResponse) AppendTo(b []byte) []byte {
 	for i := range r.events {
 		e := &r.events[i]
 		prev := r.showsPrev(e)
-		if r.last.matches(e, prev) {
-			b = append(b, r.last.field...)
-			continue
-		}
-		start := len(b)
 		b = appendEvent(appendHead(b, eventsField, sizeEvent(e, prev)), e, prev)
-		r.last.keep(e, prev, b[start:])
 	}
 	return b
 }

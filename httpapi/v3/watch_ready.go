@@ -2,23 +2,23 @@ package v3
 
 import "sync"
 
-// readyWatches are the watches of a stream that may have something to send, in the order in which they became ready. Any goroutine may call
+// readyGroups are the groups of a stream that may have something to send, in the order in which they became ready. Any goroutine may call
 // its methods.
-type readyWatches struct {
-	signal chan struct{} // has a value if there may be watches
+type readyGroups struct {
+	signal chan struct{} // has a value if there may be groups
 
 	mu   sync.Mutex
-	list []*keyWatch
+	list []*watchGroup
 }
 
-func newReadyWatches() readyWatches { return readyWatches{signal: make(chan struct{}, 1)} }
+func newReadyGroups() readyGroups { return readyGroups{signal: make(chan struct{}, 1)} }
 
-// add adds a watch, if it is not in the list. It never blocks.
-func (r *readyWatches) add(k *keyWatch) {
+// add adds a group, if it is not in the list. It never blocks.
+func (r *readyGroups) add(g *watchGroup) {
 	r.mu.Lock()
-	if !k.queued {
-		k.queued = true
-		r.list = append(r.list, k)
+	if !g.queued {
+		g.queued = true
+		r.list = append(r.list, g)
 	}
 	r.mu.Unlock()
 	select {
@@ -27,14 +27,14 @@ func (r *readyWatches) add(k *keyWatch) {
 	}
 }
 
-// take returns the list and empties it. A watch that has changed since must be added again.
-func (r *readyWatches) take() []*keyWatch {
+// take returns the list and empties it. A group that has changed since must be added again.
+func (r *readyGroups) take() []*watchGroup {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	list := r.list
 	r.list = nil
-	for _, k := range list {
-		k.queued = false
+	for _, g := range list {
+		g.queued = false
 	}
 	return list
 }
