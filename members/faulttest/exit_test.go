@@ -50,15 +50,7 @@ func TestExitCodes(t *testing.T) {
 func addedMemberEnds(t *testing.T) {
 	all := servertest.NewMembers(t, "a", "b")
 	running := servertest.LaunchCluster(t, all[:1])
-	body := strings.NewReader(fmt.Sprintf(`{"peerURLs":["http://%s"]}`, all[1].Peer))
-	answer, err := http.Post(running[0].Client+"/v2/members", "application/json", body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	answer.Body.Close()
-	if answer.StatusCode != http.StatusCreated {
-		t.Fatalf("status %d", answer.StatusCode)
-	}
+	mustRequest(t, http.MethodPost, running[0].Client+"/v2/members", `{"peerURLs":["`+all[1].PeerURL()+`"]}`, http.StatusCreated)
 	p := all[1].StartPando(t, "--initial-cluster", servertest.InitialCluster(all))
 	endsWith(t, p, program.ExitMember, "start it with --initial-cluster-state existing")
 	if left, err := filepath.Glob(filepath.Join(all[1].DataDir, "*")); err != nil || len(left) > 0 {
@@ -78,18 +70,7 @@ func removedMemberEnds(t *testing.T) {
 		if name != "c" {
 			continue
 		}
-		request, err := http.NewRequest(http.MethodDelete, running[0].Client+"/v2/members/"+id, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		answer, err := http.DefaultClient.Do(request)
-		if err != nil {
-			t.Fatal(err)
-		}
-		answer.Body.Close()
-		if answer.StatusCode != http.StatusNoContent {
-			t.Fatalf("status %d", answer.StatusCode)
-		}
+		mustRequest(t, http.MethodDelete, running[0].Client+"/v2/members/"+id, "", http.StatusNoContent)
 	}
 	endsWith(t, running[2], program.ExitMember, "this member was removed from the cluster")
 	p := all[2].StartPando(t, "--initial-cluster", servertest.InitialCluster(all))
