@@ -130,5 +130,5 @@
 //	state_file                        transactions on state.db
 //	leases                            writing and loading the leases
 //	format, level, checksum, records  buckets, keys, formats, totals and checksums
-//	load, bolt_reader                 reading state.db, which may be damaged
+//	load, read_ahead, bolt_reader     reading state.db, which may be damaged
 package storage

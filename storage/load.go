@@ -22,6 +22,11 @@ type checkpointData struct {
 
 // loadState reads and checks the whole checkpoint at path.
 func loadState(path string, historySize int) (*checkpointData, error) {
+	return loadStateBeside(path, historySize, func(position) {})
+}
+
+// loadStateBeside is loadState. It calls begun with the position of the checkpoint before it loads the tree.
+func loadStateBeside(path string, historySize int, begun func(position)) (*checkpointData, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("storage: %w", err)
@@ -32,7 +37,7 @@ func loadState(path string, historySize int) (*checkpointData, error) {
 		return nil, fmt.Errorf("storage: %w", err)
 	}
 	adviseWillNeed(f)
-	data, err := readState(f, info.Size(), historySize)
+	data, err := readStateBeside(f, info.Size(), historySize, begun)
 	switch {
 	case errors.Is(err, ErrNewerFormat), errors.Is(err, ErrOlderFormat):
 		return nil, fmt.Errorf("storage: %s: %w", path, err)
@@ -44,6 +49,11 @@ func loadState(path string, historySize int) (*checkpointData, error) {
 
 // readState reads and checks a whole checkpoint of size bytes.
 func readState(src io.ReaderAt, size int64, historySize int) (*checkpointData, error) {
+	return readStateBeside(src, size, historySize, func(position) {})
+}
+
+// readStateBeside is readState. It calls begun with the position of the checkpoint before it reads the tree.
+func readStateBeside(src io.ReaderAt, size int64, historySize int, begun func(position)) (*checkpointData, error) {
 	p, err := openBoltReader(src, size)
 	if err != nil {
 		return nil, err
@@ -56,6 +66,7 @@ func readState(src io.ReaderAt, size int64, historySize int) (*checkpointData, e
 	if err := d.readMeta(p, *metaRef); err != nil {
 		return nil, err
 	}
+	begun(d.meta.position)
 	if err := d.readTree(p, *keysRef, historySize); err != nil {
 		return nil, err
 	}
@@ -320,26 +331,4 @@ func (b *treeBuckets) loadNodes(p *boltReader, chunks uint64, got *treeTotals, t
 		return damaged("deltas: %v", err)
 	}
 	return nil
-}
-
-// readRecords passes the values of a bucket to take, at most limit of them, and returns their
-// totals.
-func readRecords(p *boltReader, ref bucketRef, limit uint64, take func(key, value []byte) error) (totals, error) {
-	var t totals
-	err := p.bucket(ref, func(key, record []byte, ref *bucketRef) error {
-		if t.records == limit && ref == nil {
-			return nil
-		}
-		value, sum, ok := unseal(key, record)
-		if ref != nil || !ok {
-			return damaged("%.80q fails its checksum", key)
-		}
-		t.add(sum)
-		err := take(key, value)
-		if err != nil && !errors.Is(err, ErrCorrupt) {
-			err = damaged("%v", err)
-		}
-		return err
-	})
-	return t, err
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 
 	etcdraft "go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
@@ -61,13 +62,24 @@ func Open(o Options) (*Disk, *Recovered, error) {
 	return d, r, nil
 }
 
+// read reads and checks the checkpoint and, at the same time, the log after it. Of two errors it returns that of the checkpoint.
+func (d *Disk) read() (*checkpointData, *scan, error) {
+	var sc *scan
+	var scanErr error
+	var scanning sync.WaitGroup
+	data, err := loadStateBeside(d.paths.state, d.options.HistorySize, func(at position) {
+		scanning.Go(func() { sc, scanErr = scanLog(d.paths.wal, at) })
+	})
+	scanning.Wait()
+	if err != nil {
+		return nil, nil, err
+	}
+	return data, sc, scanErr
+}
+
 // recover reads and checks everything, and only then opens the log for writing.
 func (d *Disk) recover() (*Recovered, error) {
-	data, err := loadState(d.paths.state, d.options.HistorySize)
-	if err != nil {
-		return nil, err
-	}
-	sc, err := scanLog(d.paths.wal, data.meta.position)
+	data, sc, err := d.read()
 	if err != nil {
 		return nil, err
 	}
