@@ -9,11 +9,19 @@ import (
 // By itself the process keeps the memory that a burst of requests took: an idle process
 // collects garbage only every two minutes, and the runtime keeps as much memory as the
 // heap had before the last collection. releaseMemory looks at the heap regularly, collects
-// after a burst, and returns unused memory to the system, within a minute.
+// after a burst, and returns unused memory to the system, within a minute. If the process
+// is quiet, it does that within some seconds, and for less memory.
 
 const (
-	// heapInterval is the time between two looks at the heap.
-	heapInterval = 15 * time.Second
+	// quietInterval is the time between two looks at whether the process is quiet.
+	quietInterval = 5 * time.Second
+	// quietAllocations is the size of the objects that a quiet process makes at most in a
+	// quietInterval, in bytes.
+	quietAllocations = 1 << 20
+	// quietAmount is an amount of memory that is not worth a collection in a quiet process, in bytes.
+	quietAmount = 8 << 20
+	// heapInterval is the time between two looks at the heap while the process may be busy.
+	heapInterval = 3 * quietInterval
 	// smallAmount is an amount of memory that is not worth a collection, in bytes.
 	smallAmount = 64 << 20
 )
@@ -24,18 +32,26 @@ type heap struct {
 	goal        uint64 // the size at which the next collection begins, in bytes
 	unused      uint64 // bytes that are free, and not returned to the system
 	collections uint64
+	objects     uint64 // bytes of all objects, alive or not
+	allocations uint64 // bytes of all objects that were ever made
 }
 
 func readHeap() heap {
-	v := readMetrics("/gc/heap/live:bytes", "/gc/heap/goal:bytes", "/memory/classes/heap/free:bytes", "/gc/cycles/total:gc-cycles")
-	return heap{live: v[0], goal: v[1], unused: v[2], collections: v[3]}
+	v := readMetrics("/gc/heap/live:bytes", "/gc/heap/goal:bytes", "/memory/classes/heap/free:bytes", "/gc/cycles/total:gc-cycles",
+		"/memory/classes/heap/objects:bytes", "/gc/heap/allocs:bytes")
+	return heap{live: v[0], goal: v[1], unused: v[2], collections: v[3], objects: v[4], allocations: v[5]}
 }
 
 // releaseMemory runs for as long as the process lives.
 func releaseMemory() {
 	var r releaser
 	for {
-		time.Sleep(heapInterval)
+		for range heapInterval / quietInterval {
+			time.Sleep(quietInterval)
+			if r.hasSettled(readHeap()) {
+				debug.FreeOSMemory()
+			}
+		}
 		r.check()
 	}
 }
@@ -45,6 +61,8 @@ type releaser struct {
 	baseline uint64 // live bytes without those of a burst
 	last     heap
 	excess   bool // whether there was too much unused memory at the last check
+	// allocations are those at the last call of hasSettled.
+	allocations uint64
 }
 
 func (r *releaser) check() {
@@ -55,6 +73,16 @@ func (r *releaser) check() {
 	if r.hasExcess(readHeap()) {
 		debug.FreeOSMemory()
 	}
+}
+
+// hasSettled reports whether the process has been quiet since the last call, and a collection is worth it: an eighth of what was alive
+// after the last one may be garbage, or is free and not returned to the system. After the collection the process has to make that much
+// garbage again. A quiet process needs minutes for it, and Go collects every two minutes anyway.
+func (r *releaser) hasSettled(h heap) bool {
+	quiet := h.allocations-r.allocations <= quietAllocations
+	r.allocations = h.allocations
+	garbage := h.objects - min(h.live, h.objects)
+	return quiet && garbage+h.unused > max(h.live/8, quietAmount)
 }
 
 // burstEnded reports whether a burst may have ended since the last collection: there was

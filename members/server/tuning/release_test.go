@@ -5,6 +5,37 @@ import (
 	"testing"
 )
 
+// TestHasSettled distinguishes a quiet process with garbage from a busy one, and from one with little garbage.
+func TestHasSettled(t *testing.T) {
+	const live, before = 200 << 20, 7 << 30
+	for _, tc := range []struct {
+		name                       string
+		allocated, objects, unused uint64
+		want                       bool
+	}{
+		{"garbage", 1000, live + live/7, 0, true},
+		{"free memory", 1000, live, live / 7, true},
+		{"both", 1000, live + live/14, live / 14, true},
+		{"little", 1000, live + live/20, live / 20, false},
+		{"some of the objects were freed", 1000, live / 2, live / 20, false},
+		{"busy", quietAllocations + 1, live + live/2, live / 2, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := releaser{allocations: before}
+			h := heap{live: live, objects: tc.objects, unused: tc.unused, allocations: before + tc.allocated}
+			if got := r.hasSettled(h); got != tc.want {
+				t.Errorf("got %v, want %v", got, tc.want)
+			}
+		})
+	}
+	t.Run("a small heap", func(t *testing.T) {
+		var r releaser
+		if r.hasSettled(heap{live: 1 << 20, objects: 4 << 20, unused: 4 << 20}) {
+			t.Error("it is collected")
+		}
+	})
+}
+
 // TestBurstEnded distinguishes a burst that may have ended from a tree that has grown.
 func TestBurstEnded(t *testing.T) {
 	const usual = 1 << 30
