@@ -24,6 +24,6 @@
 //   - forwarder.go: Forwarder, with which a member sends single requests to the members of another cluster
 //   - transport.go: the connections to members
 //   - watch.go: the end of a watch whose member goes away
-//   - grpc.go: requests of gRPC; grpc_conns.go: the connections of gRPC to members
+//   - grpc.go: requests of gRPC; grpc_conns.go: the connections of gRPC to members; grpc_gzip.go: compressed messages
 //   - body.go: time limits on the bodies that clients send
 package proxy

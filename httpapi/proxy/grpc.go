@@ -30,10 +30,14 @@ type GRPC struct {
 	end     context.CancelFunc
 }
 
+// requestOverhead is what a message may be longer than GRPCLimits.RequestBytes after its decompression.
+const requestOverhead = 512 << 10
+
 // NewGRPC makes the GRPC of a proxy. The caller must call Serve, and then Shutdown.
 func (p *Proxy) NewGRPC(l httpapi.GRPCLimits) *GRPC {
 	g := &GRPC{proxy: p, members: newMemberConns(p.cfg)}
 	g.running, g.end = context.WithCancel(context.Background())
+	maxDecompressed.Store(l.RequestBytes + requestOverhead)
 	maxStreams := l.Streams
 	if maxStreams == 0 {
 		maxStreams = math.MaxUint32

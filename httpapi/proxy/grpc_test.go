@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -85,6 +86,22 @@ func TestGRPC(t *testing.T) {
 	}
 	if _, err := client.Check(ctx, &healthpb.HealthCheckRequest{Service: "x"}); status.Code(err) != codes.NotFound {
 		t.Errorf("an error of the member becomes %v", err)
+	}
+}
+
+// TestGRPCGzip sends compressed messages, one of which is too long after its decompression.
+func TestGRPCGzip(t *testing.T) {
+	m := newGRPCMember(t)
+	_, client := dialProxy(t, nil, m.url)
+	compressed := grpc.UseCompressor("gzip")
+	r, err := client.Check(t.Context(), &healthpb.HealthCheckRequest{}, compressed)
+	if err != nil || r.Status != healthpb.HealthCheckResponse_SERVING {
+		t.Errorf("got %v, %v", r, err)
+	}
+	long := &healthpb.HealthCheckRequest{Service: strings.Repeat("x", requestOverhead+1)}
+	_, err = client.Check(t.Context(), long, compressed)
+	if status.Code(err) != codes.Internal || !strings.Contains(err.Error(), "--max-request-bytes") {
+		t.Errorf("a long message: %v", err)
 	}
 }
 
