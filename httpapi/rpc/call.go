@@ -14,9 +14,9 @@ var errNoMessage = status.Error(codes.Internal, "the request has no message")
 // streamError is an error of the client that ends a stream.
 type streamError struct{ code http2.ErrCode }
 
-// MayWait lets another goroutine read the connection, so that the caller may wait. The handler of a call with one request must call it
-// before it waits for anything. ctx is the context of the handler or derived from it; with any other context, MayWait does nothing.
-// Further calls do nothing.
+// MayWait lets another goroutine read the connection, so that the caller may wait. The handler of a unary call must call it before it
+// waits for anything. ctx is the context of the handler or derived from it; with any other context, MayWait does nothing. Further calls
+// do nothing.
 func MayWait(ctx context.Context) {
 	if s, ok := ctx.Value(callKey{}).(*stream); ok {
 		s.handOff()
@@ -86,7 +86,7 @@ func (s *stream) receive(f *http2.DataFrame) (handedOff bool, err error) {
 		data = s.partial
 	}
 	if s.head.method.Stream != nil {
-		return false, s.receiveMessages(data, f.StreamEnded())
+		return false, s.receiveMessages(data, f.Flags)
 	}
 	m, _, err := s.nextMessage(data)
 	switch {

@@ -159,12 +159,12 @@ func (c *conn) readFrame() (handedOff bool, err error) {
 			return false, err
 		}
 		if h := c.heads.find(block); h != nil {
-			id, end := binary.BigEndian.Uint32(head[5:])&(1<<31-1), http2.Flags(head[4]).Has(http2.FlagHeadersEndStream)
+			id := binary.BigEndian.Uint32(head[5:]) & (1<<31 - 1)
 			_, _ = c.in.Discard(frameHead + len(block)) // no error: the bytes are buffered
 			if awaited {
 				c.frameBegun.Store(0)
 			}
-			return false, c.beginStream(id, h, end)
+			return false, c.beginStream(id, h, http2.Flags(head[4]))
 		}
 	}
 	frame, err := c.framer.ReadFrame()
@@ -209,7 +209,7 @@ func (c *conn) headers(f *http2.MetaHeadersFrame, block []byte) error {
 	}
 	h := c.heads.newHead(c, f)
 	c.heads.add(bytes.Clone(block), h)
-	return c.beginStream(f.StreamID, h, f.StreamEnded())
+	return c.beginStream(f.StreamID, h, f.Flags)
 }
 
 // frameError handles an error of the Framer. It returns nil if the error ends only a stream, and the connection stays usable.

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// callContext is the context of a call with one request. It makes its channel and its timer at the first call of Done: most calls need
-// neither. Its methods may be called from any goroutine.
+// callContext is the context of a unary call. It makes its channel and its timer at the first call of Done: most calls need neither. Its
+// methods may be called from any goroutine.
 type callContext struct {
 	context.Context // of the connection; has the values, and is never done
 	call            *stream

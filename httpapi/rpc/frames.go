@@ -29,13 +29,14 @@ func (c *conn) handle(frame http2.Frame) (handedOff bool, err error) {
 	return false, nil // PRIORITY has no effect. A client that has sent a GOAWAY still expects responses
 }
 
-// beginStream begins a call or a stream, or handles the trailers of an open one. end reports whether the client sends nothing more.
-func (c *conn) beginStream(id uint32, h *head, end bool) error {
+// beginStream begins a call, or handles the trailers of an open one. flags are those of the HEADERS frame.
+func (c *conn) beginStream(id uint32, h *head, flags http2.Flags) error {
+	ended := flags.Has(http2.FlagHeadersEndStream) // the client sends nothing more
 	s := newStream(c, id, h)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if open := c.streams[id]; open != nil { // trailers
-		if !end {
+		if !ended {
 			return http2.ConnectionError(http2.ErrCodeProtocol)
 		}
 		open.ended = true
@@ -64,7 +65,7 @@ func (c *conn) beginStream(id uint32, h *head, end bool) error {
 		return nil
 	}
 	c.streams[id] = s
-	s.window, s.ended = c.initialWindow, end
+	s.window, s.ended = c.initialWindow, ended
 	switch {
 	case c.blockedCalls > maxBlockedCalls:
 		c.refuseForLimit(s, TooManyUnread, errTooManyUnread)
@@ -77,7 +78,7 @@ func (c *conn) beginStream(id uint32, h *head, end bool) error {
 	case h.method.Stream != nil:
 		s.begin()
 		c.server.run(job{stream: s})
-	case end:
+	case ended:
 		c.refuse(s, httpOK, errNoMessage)
 	}
 	return nil

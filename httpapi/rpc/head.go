@@ -30,7 +30,7 @@ type head struct {
 	// handler may run.
 	refused    error
 	httpStatus string
-	// bytes is about the memory of a call or a stream with these headers while it is open.
+	// bytes is about the memory of a call with these headers while it is open.
 	bytes int
 	// malformed says that the request breaks the rules of HTTP/2.
 	malformed bool

@@ -15,7 +15,7 @@ type Memory struct {
 	// Messages bounds messages of clients that are longer than the window of a stream. Each is reserved when it has begun to arrive, and
 	// released when its handler has returned. Others wait for at most Config.MessageTimeout.
 	Messages *budget.Bytes
-	// Streams bounds what calls and streams keep while they are open, with their headers, the parts of shorter messages, and shorter
+	// Streams bounds what calls keep while they are open, with their headers, the parts of shorter messages, and shorter
 	// responses that do not fit into the windows of the client. Each connection has freeBytes beside it. What finds no room is refused at
 	// once.
 	Streams *budget.Bytes
@@ -128,12 +128,12 @@ func (s *stream) reserveResponse(size int) error {
 	if wait == 0 {
 		wait = longestWait
 	}
-	if s.isCall() {
+	if s.isUnary() {
 		c.blockedCalls++
 		defer func() { c.blockedCalls-- }() // with mu held again
 	}
 	c.mu.Unlock()
-	if s.isCall() {
+	if s.isUnary() {
 		s.handOff()
 	}
 	c.server.waiting.Add(1)
@@ -152,9 +152,9 @@ func (s *stream) reserveResponse(size int) error {
 	return nil
 }
 
-// holdUnsent counts the rest of a response that waits for a window. If there is no memory for it, the stream ends. sent reports whether a
+// holdUnsent counts the rest of a response that waits for a window. If there is no memory for it, the stream ends. progress says whether a
 // part of it was sent before. Callers must hold conn.mu.
-func (s *stream) holdUnsent(sent bool) {
+func (s *stream) holdUnsent(progress pumpProgress) {
 	if s.responseMemory.Bytes() > 0 {
 		return
 	}
@@ -163,7 +163,7 @@ func (s *stream) holdUnsent(sent bool) {
 	case more <= 0:
 		s.unhold(-more)
 	case !s.hold(more):
-		s.conn.dropResponse(s, sent)
+		s.conn.dropResponse(s, progress)
 		return
 	}
 	s.unsentHeld += more
@@ -179,8 +179,8 @@ func (s *stream) releaseUnsent() {
 }
 
 // dropResponse ends a stream for whose response there is no memory. Callers must hold mu.
-func (c *conn) dropResponse(s *stream, sent bool) {
-	if sent { // a status after a part of a message would be hidden by the error of the message
+func (c *conn) dropResponse(s *stream, progress pumpProgress) {
+	if progress == partSent { // a status after a part of a message would be hidden by the error of the message
 		c.appendReset(s.id, http2.ErrCodeEnhanceYourCalm)
 		c.removeStream(s)
 		return

@@ -196,10 +196,10 @@ func (c *conn) sendEncoded(s *stream, b []byte) {
 	c.pump(s)
 }
 
-// countUnsent adds n to unsent. Messages of streams do not count: a client may need long responses to calls before it takes the next
-// message of a stream. Callers must hold mu.
+// countUnsent adds n to unsent. Messages of streaming calls do not count: a client may need long responses to calls before it takes the
+// next message of a streaming call. Callers must hold mu.
 func (c *conn) countUnsent(s *stream, n int) {
-	if s.isCall() {
+	if s.isUnary() {
 		c.unsent += n
 	}
 }
@@ -214,15 +214,23 @@ func (c *conn) appendBody(s *stream, b []byte, m any) []byte {
 	return extended
 }
 
+// pumpProgress says whether pump has appended a part of the unsent message.
+type pumpProgress int
+
+const (
+	nothingSent pumpProgress = iota
+	partSent
+)
+
 // pump appends as much of the unsent message as the windows of the client allow. When the whole message is appended and the status of the
 // call is known, it appends the trailers. Callers must hold mu.
 func (c *conn) pump(s *stream) {
-	for sent := false; len(s.unsent) > 0 && !s.finished; sent = true {
+	for progress := nothingSent; len(s.unsent) > 0 && !s.finished; progress = partSent {
 		n := min(int64(len(s.unsent)), maxFrame, s.window, c.window)
 		if n <= 0 || len(c.out) >= maxOutput {
 			s.shrink()
 			c.block(s)
-			c.noteBlocked(s, sent)
+			c.noteBlocked(s, progress)
 			return
 		}
 		c.buffer()
@@ -247,7 +255,7 @@ func (c *conn) block(s *stream) {
 	if !s.blocked {
 		s.blocked = true
 		c.blocked = append(c.blocked, s)
-		if s.isCall() {
+		if s.isUnary() {
 			c.blockedCalls++
 		}
 	}
@@ -259,14 +267,14 @@ func (c *conn) pumpBlocked() {
 	c.blocked = nil
 	for _, s := range list {
 		s.blocked = false
-		if s.isCall() {
+		if s.isUnary() {
 			c.blockedCalls--
 		}
 		c.pump(s)
 	}
 }
 
-// finish sends the status of a call or a stream whose handler has returned; err is nil for success.
+// finish sends the status of a call whose handler has returned; err is nil for success.
 func (c *conn) finish(s *stream, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -5,12 +5,12 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// Refusal is the reason why a call or a stream was refused, or ended, because of a limit of the server.
+// Refusal is the reason why a call was refused, or ended, because of a limit of the server.
 type Refusal uint8
 
 // The reasons.
 const (
-	TooManyStreams     Refusal = iota // the connection has Config.MaxStreams calls and streams
+	TooManyStreams     Refusal = iota // the connection has Config.MaxStreams calls
 	TooManyUnread                     // more than maxBlockedCalls calls of the connection have a response that waits for the client
 	TooManyAbandoned                  // more than maxAbandoned handlers of the connection run for streams that have ended
 	HeadersTooLarge                   // the headers exceed Config.MaxHeaderBytes

@@ -1,12 +1,15 @@
 // Package rpc serves gRPC on connections of HTTP/2. It does what a server of grpc-go does, for a fraction of its cost: see
 // docs/rejected.md for the figures. Frames are read, checked and their headers decoded by golang.org/x/net/http2.
 //
+// A call is a request of gRPC. A unary call has one message in each direction. A streaming call has any number of them. A stream is
+// always the stream of HTTP/2 that carries a call.
+//
 // # Goroutines
 //
-// One goroutine at a time reads a connection. It also runs the handlers of calls with one request: a call that does not wait needs no
-// other goroutine, and the responses to all requests that were read together leave in one write. Such a handler must call [MayWait]
-// before it waits for anything. Another goroutine then reads the connection. The handler of a stream has a goroutine of its own from
-// the beginning.
+// One goroutine at a time reads a connection. It also runs the handlers of unary calls: a call that does not wait needs no other
+// goroutine, and the responses to all requests that were read together leave in one write. Such a handler must call [MayWait] before it
+// waits for anything. Another goroutine then reads the connection. The handler of a streaming call has a goroutine of its own from the
+// beginning.
 //
 // Any goroutine may append frames to the output of a connection, under the mutex of the connection. One goroutine at a time writes the
 // output to the socket, until no frames are left.
@@ -15,13 +18,13 @@
 //
 //   - A message of a client has at most Config.MaxMessageBytes, and headers have Config.MaxHeaderBytes.
 //   - A stream keeps at most streamWindow bytes of messages that its handler has not received, and one incomplete message.
-//   - Config.Memory bounds the bytes of all connections: open calls and streams, messages and responses. Each message must arrive within
+//   - Config.Memory bounds the bytes of all connections: open calls, messages and responses. Each message must arrive within
 //     Config.MessageTimeout.
 //   - The output of a connection has maxOutput bytes. While it is full, SendMsg waits, and the connection is not read. The response to a
-//     call with one request is kept until the windows of the client allow to send it. While more than maxUnsent bytes wait for windows, no
-//     further long response is encoded. While more than maxBlockedCalls responses wait, new calls are refused.
+//     unary call is kept until the windows of the client allow to send it. While more than maxUnsent bytes wait for windows, no further
+//     long response is encoded. While more than maxBlockedCalls responses wait, new calls are refused.
 //   - While more than maxAbandoned handlers run for streams that their client has reset, new calls are refused.
-//   - A call with one request is reset if its client gives no window for Config.StallTimeout.
+//   - A unary call is reset if its client gives no window for Config.StallTimeout.
 //   - The connection is closed if its client sends pings too often, or violates HTTP/2.
 //
 // The files:
@@ -29,7 +32,7 @@
 //   - server.go: Config, Server, and the goroutines that handlers and connections share
 //   - conn.go: reading a connection; frames.go: what each frame does
 //   - head.go: the headers of requests; context.go: the context of a call
-//   - call.go: calls with one request; stream.go: streams
+//   - call.go: unary calls; stream.go: the state of a stream, and streaming calls
 //   - memory.go: the memory of all connections; upload.go: messages that arrive in parts, and the time limit for them
 //   - refusal.go: what is refused because of a limit
 //   - shutdown.go: the end of a connection after a GOAWAY
@@ -57,7 +60,7 @@ type Method struct {
 	// Unary serves a call with one request and one response. It may call decode once, with a pointer to the request, and must call MayWait
 	// before it waits for anything. The response is a Message or a proto.Message. The error should have a status.
 	Unary func(ctx context.Context, decode func(any) error) (any, error)
-	// Stream serves a stream. It must return when the context of the stream is done.
+	// Stream serves a streaming call. It must return when the context of the call is done.
 	Stream func(grpc.ServerStream) error
 }
 
@@ -72,7 +75,7 @@ type Config struct {
 	MaxMessageBytes int
 	// MaxHeaderBytes is the largest size of the headers of a request, as HTTP/2 defines it. 0 means 1 MiB.
 	MaxHeaderBytes uint32
-	// MaxStreams is the largest number of calls and streams of one connection at a time. 0 means no limit.
+	// MaxStreams is the largest number of calls of one connection at a time. 0 means no limit.
 	MaxStreams uint32
 	// PingMinTime is the shortest time between two pings of a client. The connection of a client that sends them faster is closed. 0 means
 	// five minutes.
@@ -89,7 +92,7 @@ type Config struct {
 	Memory Memory
 	// Stalled is called for each such call, with the mutex of the connection held. It must not wait. It may be nil.
 	Stalled func(net.Conn)
-	// Refused counts a call or a stream that was refused because of a limit. It may be called with the mutex of a connection held, and must
+	// Refused counts a call that was refused because of a limit. It may be called with the mutex of a connection held, and must
 	// not wait. It may be nil.
 	Refused func(Refusal)
 
@@ -206,7 +209,7 @@ func (s *Server) checkEmpty() {
 	}
 }
 
-// Shutdown closes the listeners, refuses new calls, and waits until all calls and streams have ended. When ctx is done, it closes all
+// Shutdown closes the listeners, refuses new calls, and waits until all calls have ended. When ctx is done, it closes all
 // connections and returns the error of ctx.
 func (s *Server) Shutdown(ctx context.Context) error {
 	for _, c := range s.stop() {
@@ -245,7 +248,7 @@ func (s *Server) stop() (conns []*conn) {
 	return conns
 }
 
-// job is work for a goroutine: to read a connection, or to run the handler of a stream.
+// job is work for a goroutine: to read a connection, or to run the handler of a streaming call.
 type job struct {
 	conn   *conn
 	stream *stream

@@ -6,21 +6,21 @@ import (
 	"golang.org/x/net/http2"
 )
 
-// If a client gives no window for the response to a call with one request, the call is reset after Config.StallTimeout. The connection
-// stays open. The clients of streams may read at any time, and at most one message of a stream waits. A stream is only reset if its message
-// is long, and other responses wait for the memory.
+// If a client gives no window for the response to a unary call, the call is reset after Config.StallTimeout. The connection stays open.
+// The clients of streaming calls may read at any time, and at most one message of such a call waits. It is only reset if its message is
+// long, and other responses wait for the memory.
 
-// noteBlocked records that a response waits for a window. sent reports whether a part of it was sent just before. Callers must hold mu.
-func (c *conn) noteBlocked(s *stream, sent bool) {
-	s.holdUnsent(sent)
+// noteBlocked records that a response waits for a window. progress says whether a part of it was sent just before. Callers must hold mu.
+func (c *conn) noteBlocked(s *stream, progress pumpProgress) {
+	s.holdUnsent(progress)
 	timeout := c.server.cfg.StallTimeout
-	if timeout <= 0 || s.finished || !s.isCall() && s.responseMemory.Bytes() == 0 {
+	if timeout <= 0 || s.finished || !s.isUnary() && s.responseMemory.Bytes() == 0 {
 		return
 	}
-	if sent || s.since.IsZero() {
+	if progress == partSent || s.since.IsZero() {
 		s.since = time.Now()
 	}
-	if sent {
+	if progress == partSent {
 		c.lastSent = s.since
 	}
 	if c.stallTimer == nil {
@@ -35,8 +35,8 @@ func (c *conn) resetStalled() {
 	timeout, now, waiting := c.server.cfg.StallTimeout, time.Now(), false
 	for _, s := range append([]*stream(nil), c.blocked...) {
 		switch {
-		case s.finished || len(s.unsent) == 0 || !s.isCall() && s.responseMemory.Bytes() == 0:
-		case !s.isCall() && c.server.waiting.Load() == 0:
+		case s.finished || len(s.unsent) == 0 || !s.isUnary() && s.responseMemory.Bytes() == 0:
+		case !s.isUnary() && c.server.waiting.Load() == 0:
 			waiting = true // no other response needs its memory
 		case now.Sub(s.since) >= timeout && (s.window <= 0 || c.window <= 0 && now.Sub(c.lastSent) >= timeout):
 			c.appendReset(s.id, http2.ErrCodeCancel)

@@ -27,15 +27,23 @@ func (c *conn) setHeaderTable(size uint32) {
 	c.okHead, c.okEnd = commonFields{}, commonFields{}
 }
 
-// encode returns the encoded form of fields, which is valid until the next call. If index is true, the fields enter the table of the
-// client.
-func (c *conn) encode(index bool, fields ...hpack.HeaderField) []byte {
+// encode returns the encoded form of fields, which is valid until the next call of encode. The fields enter the table of the client, unless
+// they are sensitive.
+func (c *conn) encode(fields ...hpack.HeaderField) []byte {
 	c.encoded.Reset()
 	for _, f := range fields {
-		f.Sensitive = !index || !c.indexing
+		f.Sensitive = f.Sensitive || !c.indexing
 		_ = c.encoder.WriteField(f) // a buffer returns no error
 	}
 	return c.encoded.Bytes()
+}
+
+// encodeLiterals is encode for fields that must not enter the table of the client.
+func (c *conn) encodeLiterals(fields ...hpack.HeaderField) []byte {
+	for i := range fields {
+		fields[i].Sensitive = true
+	}
+	return c.encode(fields...)
 }
 
 // commonFields are headers or trailers that most responses have. No other fields enter the table of the client. Once all of them are in the
@@ -49,7 +57,7 @@ type commonFields struct {
 func (c *conn) appendCommon(id uint32, flags http2.Flags, common *commonFields, fields ...hpack.HeaderField) {
 	block := common.block
 	if block == nil {
-		block = c.encode(true, fields...)
+		block = c.encode(fields...)
 		if c.okHead.entered && c.okEnd.entered {
 			common.block = append([]byte(nil), block...)
 		}
@@ -81,7 +89,7 @@ func (c *conn) appendHead(id uint32) { c.appendCommon(id, 0, &c.okHead, headFiel
 
 // appendPlainHead appends the headers of the response to a request that is no request of gRPC.
 func (c *conn) appendPlainHead(id uint32, httpStatus string) {
-	c.appendBlock(id, 0, c.encode(false, hpack.HeaderField{Name: ":status", Value: httpStatus}, headFields[1]))
+	c.appendBlock(id, 0, c.encodeLiterals(hpack.HeaderField{Name: ":status", Value: httpStatus}, headFields[1]))
 }
 
 var endFields = [...]hpack.HeaderField{{Name: "grpc-status", Value: "0"}}
@@ -92,7 +100,7 @@ func (c *conn) appendEnd(s *stream) {
 	if s.trailers == nil && s.headSent {
 		c.appendCommon(s.id, http2.FlagHeadersEndStream, &c.okEnd, endFields[:]...)
 	} else {
-		c.appendBlock(s.id, http2.FlagHeadersEndStream, c.encode(false, s.endFields()...))
+		c.appendBlock(s.id, http2.FlagHeadersEndStream, c.encodeLiterals(s.endFields()...))
 	}
 	if !s.ended {
 		c.appendReset(s.id, http2.ErrCodeNo)

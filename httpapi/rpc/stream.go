@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"golang.org/x/net/http2"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
@@ -13,14 +14,14 @@ import (
 	"pando/httpapi/budget"
 )
 
-// stream is a stream of HTTP/2: a call with one request, or a stream of gRPC. The handler of the latter gets it as its grpc.ServerStream.
+// stream is a stream of HTTP/2: a unary call or a streaming call of gRPC. The handler of the latter gets it as its grpc.ServerStream.
 type stream struct {
 	conn *conn
 	id   uint32
 	head *head
 	ctx  context.Context
-	call callContext        // the context of a call with one request
-	stop context.CancelFunc // ends the context of a stream
+	call callContext        // the context of a unary call
+	stop context.CancelFunc // ends the context of a streaming call
 
 	// Only the goroutine that reads the connection may use the following field.
 	partial []byte // the beginning of a message that is not complete
@@ -49,10 +50,10 @@ type stream struct {
 	trailers   error // the status that follows if answered is true; nil for success
 	blocked    bool  // in conn.blocked
 
-	messageMemory  budget.Reservation // of a long request; of a stream, of the message that is being received
+	messageMemory  budget.Reservation // of a long request; of a streaming call, of the message that is being received
 	responseMemory budget.Reservation // of a long response
 
-	// Of a stream:
+	// Of a streaming call:
 	queue    []message     // messages that the handler has not received
 	waiting  int           // the bytes of queue: the window does not grow by them yet
 	failed   error         // what RecvMsg returns after the queue; nil without an error of the client
@@ -71,8 +72,8 @@ func newStream(c *conn, id uint32, h *head) *stream {
 	return s
 }
 
-// isCall reports whether this is a call with one request.
-func (s *stream) isCall() bool { return s.head.method.Unary != nil }
+// isUnary reports whether this is a unary call.
+func (s *stream) isUnary() bool { return s.head.method.Unary != nil }
 
 // shrink moves the rest of a message to a smaller buffer if most of the message was sent. Callers must hold conn.mu.
 func (s *stream) shrink() {
@@ -82,7 +83,7 @@ func (s *stream) shrink() {
 	}
 }
 
-// begin makes the context of a stream. Callers must hold conn.mu.
+// begin makes the context of a streaming call. Callers must hold conn.mu.
 func (s *stream) begin() {
 	s.running = true
 	s.signals, s.writable = make(chan struct{}, 1), make(chan struct{}, 1)
@@ -117,12 +118,12 @@ func (s *stream) releaseMemory() {
 	}
 	s.unsent, s.queue = nil, nil
 	s.releaseUnsent()
-	if !s.running || !s.isCall() {
+	if !s.running || !s.isUnary() {
 		s.messageMemory.Release()
 	}
 }
 
-// serve runs the handler of a stream.
+// serve runs the handler of a streaming call.
 func (s *stream) serve() {
 	err := s.head.method.Stream(s)
 	s.conn.finish(s, err)
@@ -142,8 +143,9 @@ func notify(c chan struct{}) {
 
 var errIncomplete = status.Error(codes.Internal, "the last message of the stream is not complete")
 
-// receiveMessages queues the messages in data for RecvMsg.
-func (s *stream) receiveMessages(data []byte, ended bool) error {
+// receiveMessages queues the messages in data for RecvMsg. flags are those of the DATA frame.
+func (s *stream) receiveMessages(data []byte, flags http2.Flags) error {
+	ended := flags.Has(http2.FlagDataEndStream)
 	c := s.conn
 	var messages []message
 	for {

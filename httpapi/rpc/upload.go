@@ -38,7 +38,7 @@ type upload struct {
 // It returns an error if there is no memory. Callers must hold conn.mu.
 func (s *stream) receivePart(length, total int) error {
 	u := &s.upload
-	if u.length == 0 && !s.isCall() {
+	if u.length == 0 && !s.isUnary() {
 		u.begun = s.conn.server.clock.Load()
 	}
 	if !u.granted && !s.hold(length-u.length) {
@@ -108,9 +108,9 @@ func (s *stream) grant(total int) {
 	s.conn.appendWindowUpdate(s.id, uint32(window))
 }
 
-// failUpload ends a call whose message is not complete, or lets RecvMsg of a stream return the error. Callers must hold conn.mu.
+// failUpload ends a call whose message is not complete, or lets RecvMsg of a streaming call return the error. Callers must hold conn.mu.
 func (s *stream) failUpload(err error) {
-	if s.isCall() {
+	if s.isUnary() {
 		s.conn.refuse(s, httpOK, err)
 		return
 	}
@@ -127,7 +127,7 @@ func (s *Server) startClock() {
 	}
 }
 
-// endSlow advances the clock, and ends the calls and streams whose message takes too long.
+// endSlow advances the clock, and ends the calls whose message takes too long.
 func (s *Server) endSlow() {
 	now := s.clock.Add(1)
 	s.mu.Lock()
@@ -148,7 +148,7 @@ func (s *Server) endSlow() {
 	}
 }
 
-// endSlow ends the calls and streams whose message takes too long. If a frame does, it closes the connection.
+// endSlow ends the calls whose message takes too long. If a frame does, it closes the connection.
 func (c *conn) endSlow(now uint32) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -176,7 +176,7 @@ func (s *stream) receiving() bool {
 	if s.finished || s.answered || s.upload.waiting {
 		return false
 	}
-	return s.upload.length > 0 || s.isCall() && !s.running
+	return s.upload.length > 0 || s.isUnary() && !s.running
 }
 
 func (c *conn) failSlowFrame() {

@@ -80,7 +80,7 @@ type rangeReply struct {
 }
 
 func (r *rangeReply) Size() int {
-	return sizeHeader(&r.header) + sizeFiles(2, r.result.Nodes, r.form) + sizeNumber(3, number(r.result.More)) +
+	return sizeHeader(&r.header) + sizeFiles(2, r.result.Nodes, r.form) + sizeNumber(3, protowire.EncodeBool(r.result.More)) +
 		sizeNumber(4, uint64(r.result.Count))
 }
 
@@ -89,16 +89,8 @@ func (r *rangeReply) AppendTo(b []byte) []byte {
 	for _, n := range r.result.Nodes {
 		b = appendFile(b, 2, n, r.form)
 	}
-	b = appendNumber(b, 3, number(r.result.More))
+	b = appendNumber(b, 3, protowire.EncodeBool(r.result.More))
 	return appendNumber(b, 4, uint64(r.result.Count))
-}
-
-// number returns the wire form of a bool.
-func number(v bool) uint64 {
-	if v {
-		return 1
-	}
-	return 0
 }
 
 // putReply is a PutResponse. prev has no element, or the file that was replaced.
@@ -172,7 +164,7 @@ func opReply(o *tree.KVOp, r *tree.KVOpResult) (protowire.Number, rpc.Message) {
 }
 
 func (r *txnReply) Size() int {
-	size := sizeHeader(&r.header) + sizeNumber(2, number(r.result.Succeeded))
+	size := sizeHeader(&r.header) + sizeNumber(2, protowire.EncodeBool(r.result.Succeeded))
 	for field, m := range r.operations {
 		size += sizeMessage(3, sizeMessage(field, m.Size()))
 	}
@@ -180,7 +172,7 @@ func (r *txnReply) Size() int {
 }
 
 func (r *txnReply) AppendTo(b []byte) []byte {
-	b = appendNumber(appendHeader(b, &r.header), 2, number(r.result.Succeeded))
+	b = appendNumber(appendHeader(b, &r.header), 2, protowire.EncodeBool(r.result.Succeeded))
 	for field, m := range r.operations {
 		size := m.Size()
 		b = appendHead(appendHead(b, 3, sizeMessage(field, size)), field, size)

@@ -1,6 +1,10 @@
 package v3
 
-import "pando/tree"
+import (
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"pando/tree"
+)
 
 // watchResponse is an etcdserverpb.WatchResponse.
 type watchResponse struct {
@@ -42,9 +46,9 @@ func (r *watchResponse) AppendTo(b []byte) []byte {
 
 // sizeContents returns the number of bytes that appendContents appends.
 func (r *watchResponse) sizeContents() int {
-	size := sizeNumber(createdField, number(r.created)) + sizeNumber(canceledField, number(r.canceled)) +
+	size := sizeNumber(createdField, protowire.EncodeBool(r.created)) + sizeNumber(canceledField, protowire.EncodeBool(r.canceled)) +
 		sizeNumber(compactRevisionField, r.compactRevision) + sizeText(cancelReasonField, r.reason) +
-		sizeNumber(fragmentField, number(r.fragment))
+		sizeNumber(fragmentField, protowire.EncodeBool(r.fragment))
 	for i := range r.events {
 		e := &r.events[i]
 		size += sizeMessage(eventsField, sizeEvent(e, r.showsPrev(e)))
@@ -54,11 +58,11 @@ func (r *watchResponse) sizeContents() int {
 
 // appendContents appends the fields that follow the header and the ID.
 func (r *watchResponse) appendContents(b []byte) []byte {
-	b = appendNumber(b, createdField, number(r.created))
-	b = appendNumber(b, canceledField, number(r.canceled))
+	b = appendNumber(b, createdField, protowire.EncodeBool(r.created))
+	b = appendNumber(b, canceledField, protowire.EncodeBool(r.canceled))
 	b = appendNumber(b, compactRevisionField, r.compactRevision)
 	b = appendText(b, cancelReasonField, r.reason)
-	b = appendNumber(b, fragmentField, number(r.fragment))
+	b = appendNumber(b, fragmentField, protowire.EncodeBool(r.fragment))
 	for i := range r.events {
 		e := &r.events[i]
 		prev := r.showsPrev(e)
