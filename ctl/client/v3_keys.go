@@ -16,9 +16,9 @@ type V3Only struct {
 // v3KeysPage is the number of keys in one response.
 const v3KeysPage = 10_000
 
-// FindV3Only asks a server of Pando for its leases and its keys of the v3 API. It counts those for which v3Only returns true. ok is false
-// if no server of Pando with the v3 API responds, or if the user of the client may not read all keys. In etcd the keys of the two APIs are
-// separate, so FindV3Only does not count them.
+// FindV3Only asks a server of Pando for its leases and its keys of the v3 API. It counts the leases, and the keys for which v3Only returns
+// true. ok is false if no server of Pando with the v3 API responds, or if the user of the client may not read all keys. In etcd the keys of
+// the two APIs are separate, so FindV3Only does not count them.
 func (c *Client) FindV3Only(ctx context.Context, v3Only func(key string) bool) (found V3Only, ok bool) {
 	var version struct{ Pando string }
 	a, err := c.send(ctx, &request{method: http.MethodGet, path: "/version"})
