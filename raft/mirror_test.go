@@ -149,33 +149,36 @@ func TestMirrorIsReplicated(t *testing.T) {
 		c.awaitServing(lagging)
 		c.checkFollowing(tree.PhaseFenced)
 	})
-	t.Run("the end", func(t *testing.T) {
-		c.follower().mustMirror(&tree.MirrorChange{After: last, To: last + 1000, Phase: tree.PhaseEnded})
-		c.await("/due to expire", func() bool { return c.leader().node().Tree().View().Lookup("/due") == nil })
-		attempts := uint64(0)
-		c.await("the first write after the end", func() bool {
-			attempts++
-			e, err := c.follower().trySet("/a", "client")
-			switch {
-			case outcomeUnknown(err):
-				return false
-			case err != nil:
-				t.Error(err)
-			case e.Index() <= last+1001 || e.Index() > last+1001+attempts:
-				t.Errorf("the first write after the end has index %d, after %d attempts", e.Index(), attempts)
-			}
-			return true
-		})
-		c.settle()
-		for _, r := range c.members {
-			if m := r.node().Tree().View().Mirror(); m != nil {
-				t.Errorf("member %d: %+v", r.id, m)
-			}
-			if _, err := r.mirror(setTo(last+1003, "/a")); codeOf(err) != tree.CodeNotFollowing {
-				t.Errorf("member %d: %v", r.id, err)
-			}
+	t.Run("the end", func(t *testing.T) { c.checkMirrorEnd(t, last) })
+}
+
+// checkMirrorEnd ends the mirror of a cluster that has followed its source up to the index last.
+func (c *cluster) checkMirrorEnd(t *testing.T, last uint64) {
+	c.follower().mustMirror(&tree.MirrorChange{After: last, To: last + 1000, Phase: tree.PhaseEnded})
+	c.await("/due to expire", func() bool { return c.leader().node().Tree().View().Lookup("/due") == nil })
+	attempts := uint64(0)
+	c.await("the first write after the end", func() bool {
+		attempts++
+		e, err := c.follower().trySet("/a", "client")
+		switch {
+		case outcomeUnknown(err):
+			return false
+		case err != nil:
+			t.Error(err)
+		case e.Index() <= last+1001 || e.Index() > last+1001+attempts:
+			t.Errorf("the first write after the end has index %d, after %d attempts", e.Index(), attempts)
 		}
+		return true
 	})
+	c.settle()
+	for _, r := range c.members {
+		if m := r.node().Tree().View().Mirror(); m != nil {
+			t.Errorf("member %d: %+v", r.id, m)
+		}
+		if _, err := r.mirror(setTo(last+1003, "/a")); codeOf(err) != tree.CodeNotFollowing {
+			t.Errorf("member %d: %v", r.id, err)
+		}
+	}
 }
 
 // TestMirrorNeedsTheLevel checks that no change of a mirror enters the log while a member of an older version runs.

@@ -79,7 +79,7 @@
 //	                 key_count.go counts them
 //	range_query.go   RangeQuery: filter, order and limit of a range of keys; result_limit.go bounds results in bytes
 //	node.go          Node
-//	layout.go        the memory layout of nodes; layout_unchanged.go: that of small files that have not changed
+//	layout.go        the memory layout of nodes; layout_dir.go: of directories; layout_unchanged.go: of small files that have not changed
 //	revision.go      the numbers of the next change: index, revision, version
 //	path.go          functions of paths, and their limits
 //	ttl.go           TTLs, and the removal of expired nodes
