@@ -61,7 +61,8 @@ func TestKeyWatchGroup(t *testing.T) {
 		}
 	}
 	f.do("PUT", "/v2/keys/a", "value=1") // all watches send this event
-	await(t, "one cursor for the watches with the same options", func() bool { return f.log.tree.KeyWatchers() == 4 })
+	const fragments = 2 * watches / 5    // which share no cursor
+	await(t, "one cursor for the watches with the same options", func() bool { return f.log.tree.KeyWatchers() == 2+fragments })
 }
 
 // TestKeyWatchGroupEnds ends groups of watches: one after the other, all together because the history was compacted, and with the stream.
@@ -112,5 +113,41 @@ func TestKeyWatchGroupProgress(t *testing.T) {
 			t.Fatalf("got %v", r)
 		}
 		seen[r.WatchId] = seen[r.WatchId] || !r.Created
+	}
+}
+
+// TestKeyWatchGroupFragments removes so many keys with one revision that watches get them in fragments. Clients join the fragments of a
+// watch: the last one must end the revision, and no response of another watch may come before it.
+func TestKeyWatchGroupFragments(t *testing.T) {
+	const keys, watches = 12, 3
+	f, conn := watchFixture(t)
+	for i := range keys {
+		f.do("PUT", fmt.Sprintf("/v2/keys/d/%d", i), "value="+strings.Repeat("x", 300_000))
+	}
+	w := watchKeys(t, conn)
+	for range watches {
+		w.request(&pb.WatchCreateRequest{Key: []byte("/d"), RangeEnd: []byte("/e"), PrevKv: true, Fragment: true})
+		w.next()
+	}
+	f.do("DELETE", "/v2/keys/d?recursive=true", "")
+	for range watches {
+		events, id := 0, int64(-1)
+		for responses := 0; ; responses++ {
+			r, err := w.Recv()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if responses > 0 && r.WatchId != id {
+				t.Fatalf("a response of watch %d between the fragments of watch %d", r.WatchId, id)
+			}
+			id = r.WatchId
+			events += len(r.Events)
+			if !r.Fragment {
+				if events != keys || responses == 0 {
+					t.Errorf("watch %d: %d events in %d responses", id, events, responses+1)
+				}
+				break
+			}
+		}
 	}
 }

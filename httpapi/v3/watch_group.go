@@ -22,14 +22,15 @@ type watchOptions struct {
 	prevKV bool // events show the file before the change
 	// noPut and noDelete leave out events.
 	noPut, noDelete bool
-	// fragments says that a large response may be sent in several ones. Without it the client gets all events of a revision in one
-	// response.
+	// fragments says that a large response may be sent in several ones, of which all but the last say that more follow. Without it the
+	// client gets all events of a revision in one response.
 	fragments bool
 }
 
 // watchGroup is one watch of a watchStream, or several that have the same options and have sent the same events. It has one cursor for all
 // of them, so an event is read and encoded once. A watch begins in a group of its own. When the group has sent all events, it is merged
-// into the group that has the same options.
+// into the group that has the same options. Watches with fragments stay alone: the fragments of a response to one of them must follow each
+// other.
 type watchGroup struct {
 	watchOptions
 	events  *service.KeyWatch
@@ -59,6 +60,9 @@ func newWatchGroup(r *pb.WatchCreateRequest, keys tree.KeyRange, events *service
 // merge moves the watches of a group into the one that further watches join, if both have sent the same events. It reports whether it has.
 // If there is no such group, g becomes that group.
 func (w *watchStream) merge(g *watchGroup) bool {
+	if g.fragments {
+		return false
+	}
 	into := w.groups[g.watchOptions]
 	if into == nil {
 		w.groups[g.watchOptions] = g

@@ -48,18 +48,41 @@ func (w *watchStream) poll(g *watchGroup) (revision uint64, err error) {
 	if len(batch.Events) == 0 && !batch.Partial {
 		return batch.Revision, nil
 	}
+	switch {
+	case batch.Partial && g.fragments:
+		batch, err = w.sendParts(g, batch)
+	case batch.Partial || len(g.parts) > 0:
+		err = w.collect(g, &batch)
+	default:
+		err = w.sendEvents(g, g.filter(batch.Events), 0)
+	}
 	if !batch.Live {
 		w.ready.add(g)
-	}
-	if batch.Partial && !g.fragments || len(g.parts) > 0 {
-		err = w.collect(g, &batch)
-	} else {
-		err = w.sendEvents(g, batch.Events)
 	}
 	if err != nil || !batch.Live {
 		return 0, err
 	}
 	return batch.Revision, nil
+}
+
+// sendParts sends a revision that Poll returns in parts, to a client that takes fragments. Between the first and the last fragment it sends
+// no response of another watch: clients ignore such a response. sendParts returns the batch that completes the revision.
+func (w *watchStream) sendParts(g *watchGroup, batch tree.KeyBatch) (tree.KeyBatch, error) {
+	events := g.filter(batch.Events)
+	for batch.Partial {
+		next, err := g.events.Poll(pollBytes)
+		if err != nil {
+			return tree.KeyBatch{}, w.fail(g, err)
+		}
+		batch = next
+		if wanted := g.filter(next.Events); len(wanted) > 0 {
+			if err := w.sendEvents(g, events, len(wanted)); err != nil {
+				return tree.KeyBatch{}, err
+			}
+			events = wanted
+		}
+	}
+	return batch, w.sendEvents(g, events, 0)
 }
 
 // collect keeps the events of a revision until it is complete, and sends them then.
@@ -76,27 +99,25 @@ func (w *watchStream) collect(g *watchGroup, batch *tree.KeyBatch) error {
 	}
 	events := g.parts
 	g.parts, g.partBytes = nil, 0
-	return w.sendEvents(g, events)
+	return w.sendEvents(g, g.filter(events), 0)
 }
 
 // sendEvents sends events to each watch of a group. A client that takes fragments gets several responses if one would be larger than a
-// request may be, and all but the last say that more follow.
-func (w *watchStream) sendEvents(g *watchGroup, events []tree.KeyEvent) error {
-	events = g.filter(events)
+// request may be, and all but the last say that more follow. following is the number of events of the same revision that the caller sends
+// next.
+func (w *watchStream) sendEvents(g *watchGroup, events []tree.KeyEvent, following int) error {
 	header := w.server.wireHeader(w.server.cfg.Service.Revision())
 	for len(events) > 0 {
 		n := len(events)
 		if g.fragments {
 			n = g.firstWithin(events, w.server.cfg.Limits.RequestBytes)
 		}
-		fragment := n < len(events)
 		if len(g.watches) > 1 {
-			if whole := g.revisionsWithin(events[:n], sharedBytes); whole < n {
-				n, fragment = whole, false
-			}
+			n = g.revisionsWithin(events, sharedBytes)
 		}
 		w.response = watchResponse{
-			header: header, events: events[:n], prevKV: g.prevKV, fragment: fragment, compacted: w.server.cfg.Service.CompactRevision(),
+			header: header, events: events[:n], prevKV: g.prevKV, compacted: w.server.cfg.Service.CompactRevision(),
+			fragment: g.fragments && n < len(events) || following > 0,
 		}
 		if err := w.sendToAll(g, &w.response); err != nil {
 			return err
@@ -120,6 +141,8 @@ func (w *watchStream) sendProgress() error {
 		switch {
 		case err != nil:
 			return err
+		case len(g.watches) == 0:
+			continue // the group has failed
 		case done == 0:
 			return nil // events go first
 		case g.events.Start() > done+1:
