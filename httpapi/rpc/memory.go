@@ -61,9 +61,13 @@ func (h *held) grow(b *budget.Bytes, n int) bool {
 	return true
 }
 
-// shrink counts n bytes less. A part of the reservation that is not used stays, because the next calls may need it.
+// shrink counts n bytes less. A part of the reservation that is not used stays while the connection is busy, because the next calls may
+// need it. A connection that needs little keeps none: there may be many, and others need the memory.
 func (h *held) shrink(n int) {
-	h.bytes -= n
+	if h.bytes -= n; h.bytes <= freeBytes/2 {
+		h.reserved.Release()
+		return
+	}
 	if unused := h.reserved.Bytes() - int64(max(h.bytes-freeBytes, 0)); unused >= 4*reservationStep {
 		h.reserved.Shrink(unused - reservationStep)
 	}

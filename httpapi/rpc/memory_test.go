@@ -107,6 +107,18 @@ func TestStreamMemory(t *testing.T) {
 	last.expectStatus(id+2, "0")
 }
 
+// TestIdleMemory checks that many connections without calls keep no memory that a busy one needs.
+func TestIdleMemory(t *testing.T) {
+	memory := budget.New(4*reservationStep, new(reserved))
+	var idle [20]held
+	for i := range idle {
+		if !idle[i].grow(memory, freeBytes+100) {
+			t.Fatalf("no memory for connection %d while the others are idle", i)
+		}
+		idle[i].shrink(freeBytes + 100)
+	}
+}
+
 // TestLongMessages sends two messages while there is memory for one.
 func TestLongMessages(t *testing.T) {
 	const size = 1 << 20
