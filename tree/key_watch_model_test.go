@@ -51,7 +51,7 @@ func within(all map[string]keyState, keys KeyRange) map[string]keyState {
 type keyReplica struct {
 	w        *KeyWatcher
 	keys     map[string]keyState
-	before   map[string]keyState // the keys before the revision last
+	before   map[string]keyState // the keys before the revision last, without those that it has deleted
 	inexact  bool                // the state at the beginning is not known
 	last     uint64              // the revision of the last event
 	returned uint64
@@ -115,6 +115,7 @@ func (r *keyReplica) change(t *rapid.T, e *KeyEvent) {
 	}
 	if e.Deleted {
 		delete(r.keys, key)
+		delete(r.before, key) // a later change of the revision that makes the key again has no Prev
 	} else {
 		r.keys[key] = keyState{e.Node.Value(), e.Node.ModRevision()}
 	}

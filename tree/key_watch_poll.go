@@ -26,7 +26,8 @@ func (w *KeyWatcher) Poll(maxBytes int) (KeyBatch, *Error) {
 }
 
 // setPrevBeforeRevision replaces a Prev that was written at the revision of its event by the file before that revision: a transaction has
-// written the key several times. The index of such a file is that of the event that has written it.
+// written the key several times. The index of such a file is that of the event that has written it. The Prev stays nil, or becomes nil, if
+// the transaction has deleted the key before the event: a transaction of v2 can delete a key and make it again.
 func (w *KeyWatcher) setPrevBeforeRevision(k *KeyEvent) {
 	for k.Prev != nil && k.Prev.ModRevision() == k.Node.ModRevision() {
 		e := w.store.history.at(k.Prev.ModifiedIndex())
