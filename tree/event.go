@@ -65,15 +65,27 @@ type Event struct {
 	action  Action
 	refresh bool // the change only set the TTL; watchers don't get the event
 	v3Only  bool // the change is one of a key that v2 does not show; watchers don't get the event
-	// incomplete and part are those of the methods. They are set in events that a watcher makes, and never stored.
-	incomplete bool
-	part       uint32
-	time       int64                   // the time of the batch; TTLs are computed for this time
-	node       *Node                   // after the change, without children; see Node
-	prev       *Node                   // before the change, without children; nil if there was no node
-	encoded    atomic.Pointer[encoded] // the JSON; set while an EventCache keeps it
-	outcome    *users.Outcome          // see Outcome; not stored
+	// reader and part are set in events that are made for one reader, and never stored. part is that of the method.
+	reader  eventReader
+	part    uint32
+	time    int64                   // the time of the batch; TTLs are computed for this time
+	node    *Node                   // after the change, without children; see Node
+	prev    *Node                   // before the change, without children; nil if there was no node
+	encoded atomic.Pointer[encoded] // the JSON; set while an EventCache keeps it
+	outcome *users.Outcome          // see Outcome; not stored
 }
+
+// eventReader says whether an Event is made for one reader.
+type eventReader uint8
+
+const (
+	allReaders       eventReader = iota // all readers share the event
+	pageReader                          // the event is read from a sealed page; see sealedEvents
+	incompleteReader                    // see Event.Incomplete
+)
+
+// isShared reports whether readers may share the event, so that its JSON is worth keeping.
+func (e *Event) isShared() bool { return e.reader == allReaders && e.part == 0 }
 
 // Outcome returns the result of an OpUsers if this is the event of its Result. It is nil for any
 // other event. The Outcome must not be changed.
@@ -85,7 +97,7 @@ func (e *Event) Part() uint32 { return e.part }
 
 // Incomplete reports whether the event is the removal of a directory before which a watcher of WatchEach has not returned all parts,
 // because the removed nodes are no longer kept.
-func (e *Event) Incomplete() bool { return e.incomplete }
+func (e *Event) Incomplete() bool { return e.reader == incompleteReader }
 
 // isSilent reports whether watchers of v2 don't get the event.
 func (e *Event) isSilent() bool { return e.refresh || e.v3Only || e.action == ActionAuth }
@@ -136,7 +148,7 @@ func (e *Event) appendJSON(dst []byte, f *format, p *pieces) []byte {
 	if e.part != 0 {
 		dst = appendUint(append(dst, `,"part":`...), uint64(e.part))
 	}
-	if e.incomplete {
+	if e.Incomplete() {
 		dst = append(dst, `,"incomplete":true`...)
 	}
 	return append(dst, "}\n"...)

@@ -33,8 +33,8 @@ func (c *EventCache) JSON(e *Event) []byte {
 		return cached.json
 	}
 	json := e.AppendJSON(nil)
-	if e.part != 0 || e.incomplete {
-		return json // made for one watcher
+	if !e.isShared() {
+		return json
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

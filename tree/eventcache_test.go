@@ -119,3 +119,28 @@ func TestEventCacheConcurrent(tt *testing.T) {
 	all.Wait()
 	t.checkBound()
 }
+
+// TestEventCacheOfSealedPage reads an event of a sealed page. No other reader gets the same object, so the cache must not keep its JSON.
+func TestEventCacheOfSealedPage(t *testing.T) {
+	h := newHistory(1)
+	h.start = 2
+	h.grow(1)
+	for i := uint64(2); i <= 3*pageEvents; i++ {
+		h.add(historyEvent(i))
+	}
+	for _, tc := range []struct {
+		name  string
+		index uint64
+		kept  bool
+	}{{"in a sealed page", 2, false}, {"in another page", 3 * pageEvents, true}} {
+		t.Run(tc.name, func(t *testing.T) {
+			cache := NewEventCache(cacheLimit)
+			if got, want := cache.JSON(h.at(tc.index)), historyEvent(tc.index).AppendJSON(nil); !bytes.Equal(got, want) {
+				t.Errorf("got %s, want %s", got, want)
+			}
+			if kept := cache.bytes > 0; kept != tc.kept {
+				t.Errorf("kept: %v", kept)
+			}
+		})
+	}
+}

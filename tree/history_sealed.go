@@ -8,7 +8,7 @@ import (
 
 // sealedEvents are the events of a page in less memory, without an object for each: with a history of the v3 API, each key has at least
 // one event. Most of them share their nodes with the tree. The page makes an event when somebody reads it. Such an event is another
-// object with each read, so its JSON is not kept. An Outcome is not kept either.
+// object with each read, so an EventCache does not keep its JSON. An Outcome is not kept either.
 type sealedEvents struct {
 	nodes *[pageEvents]*Node // nil in a slot without an event
 	prevs *[pageEvents]*Node // nil if no event of the page has a prev
@@ -64,6 +64,7 @@ func seal(events *[pageEvents]atomic.Pointer[Event]) *sealedEvents {
 // read sets e, which must be empty, to the event in a slot. There must be one.
 func (s *sealedEvents) read(slot uint64, e *Event) {
 	kind := s.kinds[slot]
+	e.reader = pageReader
 	e.action, e.refresh, e.v3Only = Action(kind&actionKinds), kind&refreshKind != 0, kind&v3OnlyKind != 0
 	e.time = s.times[sort.Search(len(s.times), func(i int) bool { return s.times[i].slot > slot })-1].time
 	e.node = s.nodes[slot]

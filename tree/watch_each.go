@@ -150,7 +150,7 @@ func (w *Watcher) endParts(complete bool) *Event {
 	if complete {
 		return e
 	}
-	return &Event{action: e.action, time: e.time, incomplete: true, node: e.node, prev: e.prev}
+	return &Event{action: e.action, time: e.time, reader: incompleteReader, node: e.node, prev: e.prev}
 }
 
 // collectParts collects the nodes of the next parts. It returns false if the removed nodes are no longer kept.

@@ -27,7 +27,7 @@ func shortEvent(e *Event) string {
 		text += fmt.Sprint(".", e.part)
 	}
 	text += " " + e.action.String() + " " + e.node.Path()
-	if e.incomplete {
+	if e.Incomplete() {
 		text += " incomplete"
 	}
 	return text
