@@ -103,6 +103,9 @@ func (r *keyReplica) change(t *rapid.T, e *KeyEvent) {
 		r.last, r.before = e.Revision(), maps.Clone(r.keys)
 	}
 	before, exists := r.before[key]
+	if _, still := r.keys[key]; exists && !still { // the transaction has deleted the key, and makes it again
+		exists = e.Prev != nil
+	}
 	switch {
 	case r.inexact:
 	case exists != (e.Prev != nil):
