@@ -30,7 +30,7 @@ type GRPC struct {
 	end     context.CancelFunc
 }
 
-// requestOverhead is what a message may be longer than GRPCLimits.RequestBytes after its decompression.
+// requestOverhead is what a message may be longer than GRPCLimits.RequestBytes, as in a member.
 const requestOverhead = 512 << 10
 
 // NewGRPC makes the GRPC of a proxy. The caller must call Serve, and then Shutdown.
@@ -45,7 +45,7 @@ func (p *Proxy) NewGRPC(l httpapi.GRPCLimits) *GRPC {
 	g.server = grpc.NewServer(
 		grpc.UnknownServiceHandler(g.pass),
 		grpc.ForceServerCodecV2(rawCodec{}),
-		grpc.MaxRecvMsgSize(math.MaxInt32), // the member has a limit
+		grpc.MaxRecvMsgSize(int(min(l.RequestBytes+requestOverhead, math.MaxInt32))), // as in a member: the proxy keeps whole messages
 		grpc.MaxSendMsgSize(math.MaxInt32),
 		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: l.PingMinTime}),

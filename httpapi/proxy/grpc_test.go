@@ -89,7 +89,7 @@ func TestGRPC(t *testing.T) {
 	}
 }
 
-// TestGRPCGzip sends compressed messages, one of which is too long after its decompression.
+// TestGRPCGzip sends compressed messages, one of which is too long after its decompression. It is too long without compression, too.
 func TestGRPCGzip(t *testing.T) {
 	m := newGRPCMember(t)
 	_, client := dialProxy(t, nil, m.url)
@@ -102,6 +102,9 @@ func TestGRPCGzip(t *testing.T) {
 	_, err = client.Check(t.Context(), long, compressed)
 	if status.Code(err) != codes.Internal || !strings.Contains(err.Error(), "--max-request-bytes") {
 		t.Errorf("a long message: %v", err)
+	}
+	if _, err = client.Check(t.Context(), long); status.Code(err) != codes.ResourceExhausted {
+		t.Errorf("a long message that is not compressed: %v", err)
 	}
 }
 
