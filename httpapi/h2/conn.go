@@ -4,12 +4,10 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
-
-	"golang.org/x/net/http2"
 )
 
 // Conn is a connection of HTTP/2 whose beginning was read by a Front. Read returns the beginning again. Only one goroutine at a time may
-// call Read.
+// call Read, and one at a time Write. After an error of Write the connection is unusable.
 type Conn struct {
 	net.Conn
 	tls    *tls.ConnectionState
@@ -21,10 +19,11 @@ type Conn struct {
 	header      [frameHeader]byte // of the frame that Read looks at
 	headerRead  int               // the number of its bytes that have arrived
 	payload     int               // the rest of the frame
-}
 
-// frameHeader is the length of the header of a frame: three bytes with the length of its payload, type, flags, stream.
-const frameHeader = 9
+	// written removes the acknowledgement that the Front has sent from what the server writes. It is nil if the Front has sent none, and
+	// after the server has written it.
+	written *ackFilter
+}
 
 // TLS returns the state of TLS on the connection; nil without TLS. The caller must not change it.
 func (c *Conn) TLS() *tls.ConnectionState { return c.tls }
@@ -82,11 +81,34 @@ func (c *Conn) readBeforeAck(p []byte) (int, error) {
 		}
 	}
 	c.headerRead = 0
-	if http2.FrameType(c.header[3]) == http2.FrameSettings && http2.Flags(c.header[4]).Has(http2.FlagSettingsAck) {
+	if isSettingsAck(c.header[:]) {
 		c.awaitingAck = false
 		return c.readFirst(p)
 	}
-	c.payload = int(c.header[0])<<16 | int(c.header[1])<<8 | int(c.header[2])
+	c.payload = payloadLength(c.header[:])
 	c.unread = append([]byte(nil), c.header[:]...)
 	return c.Read(p)
+}
+
+// Write writes to the connection. It leaves out the first acknowledgement of SETTINGS if the Front has sent one.
+func (c *Conn) Write(p []byte) (int, error) {
+	if c.written == nil {
+		return c.Conn.Write(p)
+	}
+	return c.writeBeforeAck(p)
+}
+
+// writeBeforeAck writes what the filter returns.
+func (c *Conn) writeBeforeAck(p []byte) (int, error) {
+	rest, found := c.written.filter(p)
+	if found {
+		c.written = nil
+	}
+	if len(rest) == 0 {
+		return len(p), nil
+	}
+	if _, err := c.Conn.Write(rest); err != nil {
+		return 0, err
+	}
+	return len(p), nil
 }

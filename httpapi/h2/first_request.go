@@ -23,13 +23,16 @@ const (
 	maxFrame = 16 << 10
 	// maxWaiting bounds the frames before the first request that are kept. Clients send a SETTINGS and a WINDOW_UPDATE frame.
 	maxWaiting = 64 << 10
+	// initialWindow is the number of bytes that a server may send until the client allows more.
+	initialWindow = 65535
 	// headerTable is the size of the table of HPACK before another size is agreed.
 	headerTable = 4096
 )
 
 // awaitRequest sends SETTINGS and reads the frames of the client up to its first request. After that the connection returns them again,
-// without what belongs to this conversation: the acknowledgement of the SETTINGS, and pings. An invalid frame counts as a request of
-// HTTP, whose server sends the right error. An error means that there is no connection any more, or that the client was too slow.
+// without what belongs to this conversation: the acknowledgement of the SETTINGS, pings, and all SETTINGS but one. An invalid frame
+// counts as a request of HTTP, whose server sends the right error. An error means that there is no connection any more, or that the
+// client was too slow.
 func (f *Front) awaitRequest(c *Conn) (requestKind, error) {
 	r := &recorder{conn: c, timeout: f.cfg.FrameTimeout, limit: maxWaiting + maxFrame + 2*f.cfg.MaxHeaderBytes}
 	if err := r.begin(); err != nil {
@@ -49,62 +52,19 @@ func (f *Front) awaitRequest(c *Conn) (requestKind, error) {
 	if string(preface) != Preface {
 		return 0, errNoPreface
 	}
-	kind, acknowledged, err := r.readFrames(framer)
+	e := &exchange{recorder: r, framer: framer, window: initialWindow}
+	kind, err := e.readFrames()
 	if err != nil {
 		return 0, err
 	}
 	if err := c.SetDeadline(time.Time{}); err != nil {
 		return 0, err
 	}
-	c.unread, c.awaitingAck = r.bytes, !acknowledged
+	c.unread, c.awaitingAck = e.serverBytes(), !e.acknowledged
+	if e.settings.frames > 0 {
+		c.written = new(ackFilter)
+	}
 	return kind, nil
-}
-
-// readFrames reads frames until the first request. acknowledged is true if the client has acknowledged the SETTINGS.
-func (r *recorder) readFrames(framer *http2.Framer) (kind requestKind, acknowledged bool, err error) {
-	for first := true; ; first = false {
-		if !first {
-			r.awaitFrame()
-		}
-		start := len(r.bytes)
-		frame, err := framer.ReadFrame()
-		if err != nil {
-			return httpRequest, true, ifLost(err) // the server ends the connection: it need not see whole frames
-		}
-		switch frame := frame.(type) {
-		case *http2.MetaHeadersFrame:
-			return kindOf(frame), acknowledged, nil
-		case *http2.SettingsFrame:
-			if frame.IsAck() && !acknowledged {
-				acknowledged = true
-				r.bytes = r.bytes[:start]
-			}
-		case *http2.PingFrame:
-			r.bytes = r.bytes[:start]
-			if !frame.IsAck() {
-				if err := framer.WritePing(true, frame.Data); err != nil {
-					return 0, false, err
-				}
-			}
-		case *http2.GoAwayFrame:
-			return 0, false, io.EOF // the client wants to send no request
-		}
-		if len(r.bytes) > maxWaiting {
-			return httpRequest, acknowledged, nil
-		}
-	}
-}
-
-// ifLost returns an error of ReadFrame if it is one of the connection, and nil if the frame is invalid.
-func ifLost(err error) error {
-	switch err.(type) {
-	case http2.ConnectionError, http2.StreamError:
-		return nil
-	}
-	if err == http2.ErrFrameTooLarge {
-		return nil
-	}
-	return err
 }
 
 // kindOf returns the kind of a request. The content type of gRPC may have a suffix: the encoding of the messages, or parameters.

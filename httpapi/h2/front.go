@@ -1,16 +1,20 @@
 // Package h2 passes each connection of HTTP/2 to one of two servers: that of gRPC or that of HTTP. The first request of the connection
 // decides by its content type. Both servers get the connection as if nothing had been read from it.
 //
-// A client may wait for the SETTINGS of the server before it sends its first request, so a [Front] sends an empty SETTINGS frame at
-// once. The client acknowledges that frame. The server of the connection must not see this acknowledgement, so the connection removes
-// it from what the server reads. Until the first request, the Front answers the pings of the client.
+// A client may wait for the SETTINGS of the server, and for the acknowledgement of its own, before it sends its first request. So a
+// [Front] sends an empty SETTINGS frame at once, and acknowledges each SETTINGS frame of the client. It also answers pings. The server of
+// the connection reads the SETTINGS again, several frames as one. The connection removes two frames: the acknowledgement of the empty
+// SETTINGS from what the server reads, and the server's first acknowledgement from what it writes.
 //
 // A connection without a request costs one goroutine and counts as open. It has no time limit, like an idle connection of gRPC: clients
-// open connections in advance. But each frame that has begun must be complete in time.
+// open connections in advance. But each frame that has begun must be complete in time, answers included, and a GOAWAY of the client begins
+// the last time limit.
 //
 //   - front.go: Front, and its listeners
-//   - first_request.go: reading the frames until the first request
+//   - first_request.go: the preface, the kind of the first request, and the bytes that the server reads again
+//   - exchange.go: the frames until the first request; settings.go: the SETTINGS of the client
 //   - conn.go: a connection that returns bytes again that were read before
+//   - ack_filter.go: what the server writes, without its first acknowledgement
 package h2
 
 import (
