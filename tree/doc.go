@@ -96,7 +96,8 @@
 //	watch.go         Watcher
 //	key_watch.go     KeyWatcher, and key_watch_poll.go its Poll; key_event.go: KeyEvent;
 //	                 key_hub.go finds the key watchers of an event
-//	past.go          reading the keys at an earlier revision; kv_past.go: the same while a command is executed
+//	past.go          reading the keys at an earlier revision; kv_past.go: the same while a command is executed;
+//	                 past_revision.go: one key before a revision that changes it several times
 //	key_log.go       KeyLog: the changes of keys that etcd would store
 //	watch_each.go    watchers that return each node that a removal removes
 //	removals.go      the removed directories that these watchers need; history_limits.go

@@ -51,8 +51,9 @@ func within(all map[string]keyState, keys KeyRange) map[string]keyState {
 type keyReplica struct {
 	w        *KeyWatcher
 	keys     map[string]keyState
-	before   map[string]keyState // the keys before the revision last, without those that it has deleted
+	before   map[string]keyState // the keys before the revision last
 	inexact  bool                // the state at the beginning is not known
+	created  map[string]bool     // the keys that the revision last has created so far
 	last     uint64              // the revision of the last event
 	returned uint64
 	lost     bool
@@ -100,16 +101,17 @@ func (r *keyReplica) change(t *rapid.T, e *KeyEvent) {
 		t.Fatalf("event of %q at revision %d after %d, returned %d, start %d", key, e.Revision(), r.last, r.returned, r.w.Start())
 	}
 	if r.last != e.Revision() {
-		r.last, r.before = e.Revision(), maps.Clone(r.keys)
+		r.last, r.before, r.created = e.Revision(), maps.Clone(r.keys), map[string]bool{}
+	}
+	if _, exists := r.keys[key]; !exists && !e.Deleted {
+		r.created[key] = true
 	}
 	before, exists := r.before[key]
-	if _, still := r.keys[key]; exists && !still { // the transaction has deleted the key, and makes it again
-		exists = e.Prev != nil
-	}
+	exists = exists && (e.Deleted || !r.created[key])
 	switch {
 	case r.inexact:
 	case exists != (e.Prev != nil):
-		t.Fatalf("event of %q at revision %d: exists %v, prev %v", key, r.last, exists, e.Prev)
+		t.Fatalf("event of %q at revision %d: want prev %v, got %v", key, r.last, exists, e.Prev)
 	case exists && before != keyState{e.Prev.Value(), e.Prev.ModRevision()}:
 		t.Fatalf("event of %q at revision %d: prev %d, before %v", key, r.last, e.Prev.ModRevision(), before)
 	}
@@ -118,7 +120,6 @@ func (r *keyReplica) change(t *rapid.T, e *KeyEvent) {
 	}
 	if e.Deleted {
 		delete(r.keys, key)
-		delete(r.before, key) // a later change of the revision that makes the key again has no Prev
 	} else {
 		r.keys[key] = keyState{e.Node.Value(), e.Node.ModRevision()}
 	}

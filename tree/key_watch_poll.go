@@ -25,18 +25,15 @@ func (w *KeyWatcher) Poll(maxBytes int) (KeyBatch, *Error) {
 	return p.batch, nil
 }
 
-// setPrevBeforeRevision replaces a Prev that was written at the revision of its event by the file before that revision: a transaction has
-// written the key several times. The index of such a file is that of the event that has written it. The Prev stays nil, or becomes nil, if
-// the transaction has deleted the key before the event: a transaction of v2 can delete a key and make it again.
-func (w *KeyWatcher) setPrevBeforeRevision(k *KeyEvent) {
-	for k.Prev != nil && k.Prev.ModRevision() == k.Node.ModRevision() {
-		e := w.store.history.at(k.Prev.ModifiedIndex())
-		if e == nil {
-			k.Prev = nil // compacted meanwhile
-			return
-		}
-		k.Prev = e.keyEvent().Prev
+// setPrevBeforeRevision makes Prev the file before the revision of the event, if a transaction has changed the key several times with this
+// revision. As in etcd, a deletion has the file before the revision in any case, but a put has none if it or an earlier put of the revision
+// has created the key. setPrevBeforeRevision returns false if the history no longer holds the events that it needs.
+func (w *KeyWatcher) setPrevBeforeRevision(k *KeyEvent) (ok bool) {
+	if k.Prev == nil || k.Prev.ModRevision() != k.Node.ModRevision() {
+		return true
 	}
+	k.Prev, ok = w.store.history.fileBefore(k.Node.ModRevision(), k.Prev, k.Deleted)
+	return ok
 }
 
 // isIdle reports whether there is nothing to read. If there is, it makes the watcher behind, with the cursor at the first index to read.
@@ -75,6 +72,7 @@ type keyPoll struct {
 	// before the number of events in the batch before that event.
 	revision, revisionAt uint64
 	before               int
+	lost                 bool // the history no longer holds the Prev of an event
 }
 
 // read reads the history from the cursor on until the batch is complete, or the watcher is live.
@@ -91,7 +89,11 @@ func (p *keyPoll) read() *Error {
 			if e == nil || !e.isWhole() && p.concerns(e) {
 				return p.lose()
 			}
-			if p.begin(e) || p.add(e) {
+			complete := p.begin(e) || p.add(e)
+			if p.lost {
+				return p.lose()
+			}
+			if complete {
 				return nil
 			}
 			w.cursor++
@@ -108,7 +110,8 @@ func (p *keyPoll) concerns(e *Event) bool {
 	return ok && inRange(key, p.w.keys)
 }
 
-// lose ends the batch before an event that the history does not hold. If the batch has no events, it returns the error.
+// lose ends the batch before an event that the history does not hold, or whose Prev it does not hold. If the batch has no events, lose
+// returns the error.
 func (p *keyPoll) lose() *Error {
 	if len(p.batch.Events) == 0 {
 		s := p.w.store
@@ -116,7 +119,7 @@ func (p *keyPoll) lose() *Error {
 		return compactedError(revision)
 	}
 	p.batch.Revision = p.revision - 1
-	p.batch.Partial = true // events of the revision may be missing, and then the next call returns an error
+	p.batch.Partial = len(p.batch.Events) > p.before // events of the revision may be missing, and then the next call returns an error
 	return nil
 }
 
@@ -145,8 +148,7 @@ func (p *keyPoll) add(e *Event) (complete bool) {
 	if p.bytes >= p.max && len(p.batch.Events) > p.before {
 		return p.cut()
 	}
-	p.append(e.keyEvent())
-	return false
+	return !p.append(e.keyEvent())
 }
 
 // addRemoved is add for the removal of a directory: it adds the deletions of the keys after w.after.
@@ -162,11 +164,16 @@ func (p *keyPoll) addRemoved(e *Event) (complete bool) {
 			complete = true
 			return false
 		}
-		q.append(e.deletion(n))
+		if !q.append(e.deletion(n)) {
+			return false
+		}
 		w.after = n.Path()
 		return true
 	})
 	*p = q
+	if p.lost {
+		return true
+	}
 	if complete {
 		return p.cut()
 	}
@@ -174,10 +181,15 @@ func (p *keyPoll) addRemoved(e *Event) (complete bool) {
 	return false
 }
 
-func (p *keyPoll) append(k KeyEvent) {
-	p.w.setPrevBeforeRevision(&k)
+// append appends an event to the batch. It returns false, and sets lost, if the history no longer holds the Prev of the event.
+func (p *keyPoll) append(k KeyEvent) (ok bool) {
+	if !p.w.setPrevBeforeRevision(&k) {
+		p.lost = true
+		return false
+	}
 	p.batch.Events = append(p.batch.Events, k)
 	p.bytes += k.size()
+	return true
 }
 
 // cut ends the batch within a revision. It leaves the revision to the next call if the batch has events of earlier ones.

@@ -57,14 +57,8 @@ func (p *past) Key(key string) *Node {
 		return v.Key(key)
 	}
 	for e := range p.events.All() {
-		if e.removesDir() {
-			if below(key, e.node.Path()) {
-				return removedKey(e.prev, key)
-			}
-			continue
-		}
-		if at, ok := e.key(); ok && at == key {
-			return e.keyEvent().Prev
+		if file, changed := e.fileBefore(key); changed {
+			return file
 		}
 	}
 	return p.base.Key(key)
@@ -89,15 +83,6 @@ func (p *past) CountKeys(r KeyRange) int64 {
 		return 0
 	}
 	return p.view(r).CountKeys(r)
-}
-
-// removedKey returns the file of a key below a removed directory, or nil.
-func removedKey(dir *Node, key string) *Node {
-	n := nodeAt(dir, key[len(dir.Path()):])
-	if n != nil && n.IsDir() {
-		return n.Shadowed()
-	}
-	return n
 }
 
 // undoneFor returns a view whose keys in a range are those of the revision, if there is one already, and otherwise nil.
