@@ -32,7 +32,7 @@ func (w *KeyWatcher) setPrevBeforeRevision(k *KeyEvent) (ok bool) {
 	if k.Prev == nil || k.Prev.ModRevision() != k.Node.ModRevision() {
 		return true
 	}
-	k.Prev, ok = w.store.history.fileBefore(k.Node.ModRevision(), k.Prev, k.Deleted)
+	k.Prev, ok = w.store.history.fileBeforeRevision(k)
 	return ok
 }
 

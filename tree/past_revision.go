@@ -1,11 +1,10 @@
 package tree
 
-// fileBefore returns the file of a key before a revision, or nil if there was none. file is a state of the key that a change with this
-// revision has made; its index is that of the event. The result is also nil if file, or an earlier state with the revision, was created
-// after a deletion of the key with the same revision, unless acrossDeletions is set. fileBefore returns false if the history no longer
-// holds an event that it needs.
-func (h *history) fileBefore(revision uint64, file *Node, acrossDeletions bool) (before *Node, ok bool) {
-	key, index := file.Path(), file.ModifiedIndex()
+// fileBeforeRevision returns the file of a changed key before the revision of the change, or nil if there was none. k.Prev must be a state
+// of the key that an earlier change of this revision has made. For a put, the result is also nil if the revision has created the key after
+// it has deleted it. fileBeforeRevision returns false if the history no longer holds an event that it needs.
+func (h *history) fileBeforeRevision(k *KeyEvent) (before *Node, ok bool) {
+	key, index := k.Prev.Path(), k.Prev.ModifiedIndex() // the index of a state is that of its event
 	for {
 		e := h.at(index)
 		if e == nil {
@@ -15,11 +14,11 @@ func (h *history) fileBefore(revision uint64, file *Node, acrossDeletions bool) 
 		switch {
 		case changed && !e.isWhole():
 			return nil, false
-		case before != nil && before.ModRevision() < revision:
+		case before != nil && before.ModRevision() < k.Revision():
 			return before, true
 		case before != nil:
 			index = before.ModifiedIndex()
-		case !acrossDeletions || e.Revision() < revision || e.beginsRevision():
+		case !k.Deleted || e.Revision() < k.Revision() || e.beginsRevision():
 			return nil, true
 		default:
 			index = h.previous(index - 1)
